@@ -1,0 +1,1 @@
+"""What a call is. Pure: no I/O, no clocks, no threads."""

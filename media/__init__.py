@@ -1,0 +1,1 @@
+"""Ringback's media plane. Imports nothing of the gateway."""
