@@ -1,0 +1,54 @@
+# Every target sets up what it needs (.ci/setup: Debian packages, uv, pjsua2, the virtual environment) and says so.
+# A second start finds it all in place, and needs neither network nor root.
+#
+#   PYTHON=python3.12 make test    another interpreter for .venv and the pjsua2 build
+#   make run ARGS="--config FILE"  arguments for the command behind a target
+
+PYTHON ?= /usr/bin/python3
+ARGS ?=
+
+export PYTHON
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test coverage lint bench soak fuzz clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+run: ## start the node with the demo dialplan
+	@.ci/setup run
+	@exec $(BIN)/ringback run $(ARGS)
+
+test: ## every test but load, with real SIP peers on loopback
+	@.ci/setup test
+	@$(BIN)/python -m pytest -m "not load" $(ARGS)
+
+coverage: ## branch coverage of the tests without peers; the pure modules need all of it
+	@.ci/setup lint
+	@$(BIN)/python -m pytest -q -m "unit or property or contract" --cov --cov-report=term $(ARGS)
+	@$(BIN)/coverage report --include='gateway/call/*' --fail-under=100
+
+lint: ## ruff, mypy and the import contracts
+	@.ci/setup lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: ## cost per call, latency and gaps between packets, with a light RTP peer
+	@.ci/setup test
+	@$(BIN)/python -m tests.load.bench $(ARGS)
+
+soak: ## thousands of calls; memory, descriptors and threads must not grow
+	@.ci/setup test
+	@$(BIN)/python -m tests.load.soak $(ARGS)
+
+fuzz: ## broken SIP and SDP against a running node
+	@.ci/setup test
+	@$(BIN)/python -m tests.load.fuzz $(ARGS)
+
+clean: ## forget what the targets above made here; ./var (calls, recordings) stays
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage \
+	    htmlcov dist build
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What operators see of Ringback: metrics, logs, health. Imports nothing of the gateway."""

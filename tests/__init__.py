@@ -1,0 +1,1 @@
+"""Tests. A directory is a category; `tests/conftest.py` marks by it."""
