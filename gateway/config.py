@@ -1,0 +1,362 @@
+"""What the operator decides: one TOML file, RINGBACK_* variables over it, and a safe default under every key.
+
+`load` is the way in, and the only reader of the environment. A variable is named after its key, with two
+underscores between section and key: RINGBACK_SIP__UDP_PORT=5070. Lists are given with commas there.
+Everything is checked before anything starts, and every fault is reported at once with its file and line.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.errors import ConfigurationError, RingbackError
+
+DEFAULT_FILE = Path("ringback.toml")
+SHIPPED_DIALPLANS = Path(__file__).parent.parent / "dialplans"
+PREFIX = "RINGBACK_"
+BUILD_VARIABLES = frozenset({"RINGBACK_PJPROJECT"})  # read by media/native/build.py, not by the node
+MAX_CALLS = (
+    1900  # PJSUA_MAX_CALLS in media/native/config_site.h is 2000; outbound legs need room above admission
+)
+
+Codec = Literal[
+    "opus/48000", "G722/16000", "PCMA/8000", "PCMU/8000", "G729/8000", "GSM/8000", "speex/16000", "speex/8000"
+]
+
+
+def _split_commas(value: object) -> object:
+    """A variable can't hold a list; "a, b" stands for one there."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _off_is_none(value: object) -> object:
+    return None if value is False or (isinstance(value, str) and value.lower() in {"off", "false"}) else value
+
+
+def _address(value: str) -> str:
+    return str(ip_address(value))
+
+
+def _lower(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name.lower() for name in names)
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]  # 0 takes any free port
+OptionalPort = Annotated[Port | None, BeforeValidator(_off_is_none)]
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Section(BaseModel):
+    """One table of the file. Unknown keys are faults, and nothing changes after the start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NodeSettings(Section):
+    """This process among others of its kind."""
+
+    name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=64)
+    drain_timeout_s: float = Field(30.0, ge=0, le=86400)
+    """How long a stopping node waits for its calls to end by themselves."""
+
+
+class SipSettings(Section):
+    """Signalling and RTP."""
+
+    bind_address: Address = "0.0.0.0"  # noqa: S104 -- phones and trunks are elsewhere; HTTP stays on loopback
+    udp_port: OptionalPort = 5060
+    tcp_port: OptionalPort = 5060
+    """Off with `false` (TOML) or `off` (variable); so is udp_port, but one of them stays."""
+    public_address: Address | None = None
+    """What Contact and SDP say behind NAT; the bound interface's address where it is unset."""
+    user_agent: str = Field("Ringback", min_length=1, max_length=120, pattern=r"^[\x20-\x7e]+$")
+    max_calls: int = Field(1000, ge=1, le=MAX_CALLS)
+    """Legs admitted at the same time; further ones get `full_response`."""
+    full_response: Literal[486, 503] = 503
+    """486 (Busy Here) makes most carriers try the next trunk; 503 makes them rest this one for a while."""
+    rtp_ports: Annotated[tuple[Port, Port], BeforeValidator(_split_commas)] = (10000, 29999)
+    """First and last. A leg takes two (RTP, RTCP); a wide range keeps the search for a free pair short."""
+    codecs: Annotated[tuple[Codec, ...], BeforeValidator(_split_commas), Field(min_length=1)] = (
+        "opus/48000",
+        "G722/16000",
+        "PCMA/8000",
+        "PCMU/8000",
+        "G729/8000",
+    )
+    """In the order in which we prefer them."""
+    inband_dtmf: Literal["auto", "off", "always"] = "auto"
+    """Listen for keys in the audio: `auto` only where the far end offers no telephone-event (RFC 4733)."""
+    headers_in: Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_lower)] = ()
+    """Headers of an INVITE that become call variables. Case doesn't matter."""
+
+    @field_validator("full_response", mode="before")
+    @classmethod
+    def _status_from_text(cls, value: object) -> object:
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.udp_port is None and self.tcp_port is None:
+            raise ValueError("udp_port and tcp_port are both off: no call could arrive")
+        first, last = self.rtp_ports
+        if not 1024 <= first < last:
+            raise ValueError(f"rtp_ports {first}-{last}: the first must be at least 1024 and below the last")
+        if (room := (last - first + 1) // 2) < self.max_calls:
+            raise ValueError(f"rtp_ports {first}-{last} hold {room} calls, but max_calls is {self.max_calls}")
+        if len(set(self.codecs)) < len(self.codecs):
+            raise ValueError("codecs names one twice")
+        return self
+
+
+class MediaSettings(Section):
+    """The conference bridge and its clock."""
+
+    rate: Literal[8000, 16000] = 8000
+    """Hz. 16000 gives wideband legs (G.722, Opus) their full sound, for about a third more CPU."""
+    ptime_ms: Literal[10, 20] = 20
+    realtime_priority: Literal["auto", "off"] = "auto"
+    """`auto` asks for SCHED_FIFO for the media clock and goes on without it where it isn't permitted."""
+    threads: int = Field(1, ge=1, le=16)
+    """Threads that mix. A second one pays above about 500 calls."""
+
+    @field_validator("rate", "ptime_ms", mode="before")
+    @classmethod
+    def _number_from_text(cls, value: object) -> object:
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+class HttpSettings(Section):
+    """Health, metrics and the API.
+
+    On loopback unless the operator says otherwise: health and metrics are open by design, so whoever makes
+    them reachable should have decided it. The container image does, since publishing a port is a decision.
+    """
+
+    host: Address = "127.0.0.1"
+    port: Port = 8080
+
+
+class DialplanSettings(Section):
+    """What happens to a call."""
+
+    path: Path = SHIPPED_DIALPLANS / "demo"
+    """A file, or a directory of *.yaml."""
+
+
+class SpeechSettings(Section):
+    """How prompts are spoken."""
+
+    engine: Literal["espeak"] = "espeak"
+    voices: Mapping[str, str] = Field(default_factory=dict)
+    """Language tag to the engine's voice: { en = "en-gb" }. One that isn't listed speaks with its tag."""
+
+
+class StorageSettings(Section):
+    """Where calls are recorded."""
+
+    url: SecretStr | None = None
+    """An SQLAlchemy URL (sqlite:///… or postgresql://…); SQLite in data_dir where it is unset."""
+
+
+class LogSettings(Section):
+    """What the node says about itself, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "pretty"] = "auto"
+    """`auto` is pretty on a terminal and JSON elsewhere."""
+
+
+class Settings(BaseSettings):
+    """Everything together. Made by `load`; a bare `Settings()` has the defaults and the variables."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        enable_decoding=False,  # values stay text: lists have commas, not JSON
+    )
+
+    data_dir: Path = Path("var")
+    """The database, recordings and the prompt cache; made when missing."""
+    node: NodeSettings = NodeSettings()
+    sip: SipSettings = SipSettings()
+    media: MediaSettings = MediaSettings()
+    http: HttpSettings = HttpSettings()
+    dialplan: DialplanSettings = DialplanSettings()
+    speech: SpeechSettings = SpeechSettings()
+    storage: StorageSettings = StorageSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def database_url(self) -> SecretStr:
+        """`storage.url`, or the SQLite file in `data_dir`."""
+        return self.storage.url or SecretStr(f"sqlite:///{self.data_dir / 'ringback.db'}")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over the file, whose content arrives as arguments."""
+        return env_settings, init_settings
+
+
+class ConfigurationErrors(RingbackError):
+    """Every fault of the configuration: of the variables first, then in the order of the file."""
+
+    def __init__(self, errors: tuple[ConfigurationError, ...]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = errors
+
+
+def load(file: Path | None = None) -> Settings:
+    """Read the settings; `file` defaults to ./ringback.toml, which may be missing.
+
+    Raises ConfigurationErrors with all faults: unknown names, values out of range, a file that can't be read.
+    """
+    source = _Source.read(file)
+    errors = [*_unknown_variables()]
+    try:
+        settings = Settings(**source.tables)
+    except ValidationError as invalid:
+        errors += [_translate(error, source) for error in invalid.errors()]
+    else:
+        if not errors:
+            return settings
+    raise ConfigurationErrors(tuple(sorted(errors, key=_line)))
+
+
+class _Source:
+    """The file, and where in it each key stands (tomllib doesn't say)."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.tables = tomllib.loads(text)
+        self._lines = dict(_key_lines(text))
+
+    @classmethod
+    def read(cls, file: Path | None) -> Self:
+        path = file or DEFAULT_FILE
+        if file is None and not path.exists():
+            return cls(path, "")
+        try:
+            return cls(path, path.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationErrors((_syntax_error(path, error),)) from error
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise ConfigurationErrors((ConfigurationError(str(path), f"can't be read: {reason}"),)) from error
+
+    def place(self, keys: tuple[str, ...]) -> str:
+        """file:line of the key, or of the nearest thing that holds it."""
+        for length in range(len(keys), 0, -1):
+            if (line := self._lines.get(keys[:length])) is not None:
+                return f"{self.path}:{line}"
+        return str(self.path)
+
+
+def _key_lines(text: str) -> list[tuple[tuple[str, ...], int]]:
+    table: tuple[str, ...] = ()
+    found: list[tuple[tuple[str, ...], int]] = []
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = raw.strip()
+        if line.startswith("["):
+            table = _dotted(line.strip("[").partition("]")[0])
+            found.append((table, number))
+        elif "=" in line and not line.startswith("#"):
+            found.append((table + _dotted(line.partition("=")[0]), number))
+    return found
+
+
+def _line(error: ConfigurationError) -> int:
+    line = error.place.rpartition(":")[2]
+    return int(line) if line.isdecimal() else 0
+
+
+def _dotted(key: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in key.split("."))
+
+
+def _syntax_error(path: Path, error: tomllib.TOMLDecodeError) -> ConfigurationError:
+    message, _, rest = str(error).partition(" (at line ")
+    line = rest.partition(",")[0]
+    return ConfigurationError(f"{path}:{line}" if line.isdecimal() else str(path), message)
+
+
+def _variables() -> set[str]:
+    return {name.upper() for name in os.environ if name.upper().startswith(PREFIX)} - BUILD_VARIABLES
+
+
+def _variable(keys: tuple[str, ...]) -> str:
+    return PREFIX + "__".join(keys).upper()
+
+
+def _unknown_variables() -> list[ConfigurationError]:
+    """pydantic-settings looks only at names it knows; a mistyped section would be ignored."""
+    known = sorted(_variable((name,)) for name in Settings.model_fields)
+    return [
+        ConfigurationError(name, "unknown setting" + _suggestion(head, known))
+        for name in sorted(_variables())
+        if (head := PREFIX + name.removeprefix(PREFIX).partition("__")[0]) not in known
+    ]
+
+
+def _translate(error: ErrorDetails, source: _Source) -> ConfigurationError:
+    keys = tuple(str(part) for part in error["loc"])
+    place = source.place(keys)
+    variables = _variables()
+    for length in range(len(keys), 0, -1):
+        if (name := _variable(keys[:length])) in variables:
+            place = name
+            break
+    if error["type"] == "extra_forbidden":
+        return ConfigurationError(
+            place, f'unknown key "{".".join(keys)}"' + _suggestion(keys[-1], _siblings(keys[:-1]))
+        )
+    cause: Any = error.get("ctx", {}).get("error")
+    reason = str(cause) if error["type"] == "value_error" else error["msg"][:1].lower() + error["msg"][1:]
+    return ConfigurationError(place, f"{'.'.join(keys)}: {reason}")
+
+
+def _siblings(keys: tuple[str, ...]) -> list[str]:
+    """The names that are valid beside an unknown one."""
+    model: type[BaseModel] = Settings
+    for key in keys:
+        annotation = model.model_fields[key].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)
+
+
+def _suggestion(name: str, candidates: list[str]) -> str:
+    nearest = get_close_matches(name, candidates, n=1, cutoff=0.5)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
