@@ -1,0 +1,161 @@
+"""Every metric of a node, defined once. `monitoring/README.md` says what each means and when to worry.
+
+Labels are bounded: by an enumeration, by the dialplans that are loaded, or by what SIP knows. Nothing
+that a caller makes up becomes a label value. There is one `Metrics` a node, on a registry of its own, so that
+tests and a second node in the same process don't meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+NAMESPACE = "ringback"
+
+RejectionReason = Literal["full", "draining", "no_route", "not_acceptable", "forbidden", "malformed", "error"]
+MediaPath = Literal["received", "sent"]
+StorageOperation = Literal["write", "spill", "restore", "read"]
+
+# RFC 3261 and its extensions; anything else is a scanner's invention.
+SIP_METHODS = frozenset({
+    "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "PRACK", "UPDATE", "REFER", "NOTIFY",
+    "SUBSCRIBE", "MESSAGE", "PUBLISH",
+})  # fmt: skip
+
+SETUP_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+DURATION_BUCKETS = (1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
+LOSS_BUCKETS = (0, 0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
+JITTER_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStats:
+    """What the media plane counts, at one moment. Counters run from the start of the engine."""
+
+    ticks: int = 0  # of the media clock
+    late_ticks: int = 0  # that began more than half a frame after their time
+    pcm_underruns: int = 0  # frames in which Python had promised audio and delivered none
+    pcm_overruns: int = 0  # frames of callers' audio that Python didn't fetch in time
+    bridge_ports: int = 0
+    handler_errors: int = 0  # exceptions caught in the native library's handlers
+
+
+class Metrics:
+    """A node's metrics. The methods are for what happens in several metrics at once or needs bounding."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, namespace=NAMESPACE, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(name, text, labels, namespace=NAMESPACE, registry=registry)
+
+        def histogram(name: str, text: str, unit: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(
+                name, text, labels, namespace=NAMESPACE, registry=registry, unit=unit, buckets=buckets
+            )
+
+        call = ("technology", "direction")
+        self.calls_active = gauge("calls_active", "Legs that haven't ended.", *call)
+        self.calls = counter("calls", "Legs that ended, by what became of them.", *call, "result")
+        self.call_setup = histogram(
+            "call_setup", "From the first INVITE to the answer.", "seconds", SETUP_BUCKETS, *call
+        )
+        self.call_duration = histogram(
+            "call_duration", "From the answer to the end.", "seconds", DURATION_BUCKETS, *call
+        )
+        self.calls_rejected = counter("calls_rejected", "Calls that we refused, by reason.", "reason")
+        self.sip_responses = counter("sip_responses", "Final SIP responses we sent.", "method", "code")
+        self.sip_malformed = counter("sip_malformed", "SIP messages that couldn't be understood.")
+        self.rtp_packets_lost = histogram(
+            "rtp_packets_lost",
+            "Share of a call's packets lost.",
+            "ratio",
+            LOSS_BUCKETS,
+            "direction",
+        )
+        self.rtp_jitter = histogram(
+            "rtp_jitter", "Interarrival jitter of a call (RFC 3550).", "seconds", JITTER_BUCKETS, "direction"
+        )
+        self.event_loop_lag = histogram(
+            "event_loop_lag", "How late the event loop ran a timer.", "seconds", LAG_BUCKETS
+        )
+        self.ivr_node_outcomes = counter(
+            "ivr_node_outcomes", "How dialplan nodes ended.", "dialplan", "node", "outcome"
+        )
+        self.recording_failures = counter("recording_failures", "Recordings that couldn't be written.")
+        self.prompt_failures = counter("prompt_failures", "Prompts replaced by the spoken fallback.")
+        self.storage_failures = counter("storage_failures", "Storage operations that failed.", "operation")
+        self.calls_unsaved = gauge("calls_unsaved", "Call records waiting to be stored.")
+        self.internal_errors = counter("internal_errors", "Faults of our own that ended a call.", "component")
+        self.draining = gauge("draining", "1 while the node refuses new calls because it is stopping.")
+        self.node = Info("node", "What runs here.", namespace=NAMESPACE, registry=registry)
+
+    def call_started(self, technology: str, direction: str) -> None:
+        """A leg began; every one of these is followed by one `call_ended`."""
+        self.calls_active.labels(technology, direction).inc()
+
+    def call_ended(
+        self, technology: str, direction: str, result: str, *, setup_s: float | None, duration_s: float
+    ) -> None:
+        """A leg ended. `setup_s` is None for one that was never answered."""
+        self.calls_active.labels(technology, direction).dec()
+        self.calls.labels(technology, direction, result).inc()
+        if setup_s is not None:
+            self.call_setup.labels(technology, direction).observe(setup_s)
+            self.call_duration.labels(technology, direction).observe(duration_s)
+
+    def call_rejected(self, reason: RejectionReason) -> None:
+        self.calls_rejected.labels(reason).inc()
+
+    def sip_responded(self, method: str, status: int) -> None:
+        """A final response was sent. Methods and codes that SIP doesn't know count as "other"."""
+        self.sip_responses.labels(
+            method if method in SIP_METHODS else "other", str(status) if 200 <= status <= 699 else "other"
+        ).inc()
+
+    def media_quality(self, path: MediaPath, *, packets: int, lost: int, jitter_s: float) -> None:
+        """One direction of an ended leg. A leg without packets says nothing about the network."""
+        expected = packets + lost
+        if expected <= 0:
+            return
+        self.rtp_packets_lost.labels(path).observe(max(lost, 0) / expected)
+        self.rtp_jitter.labels(path).observe(jitter_s)
+
+    def storage_failed(self, operation: StorageOperation) -> None:
+        self.storage_failures.labels(operation).inc()
+
+    def watch_media(self, stats: Callable[[], MediaStats]) -> None:
+        """Ask `stats` at every scrape; it must return at once. Called once, when the engine runs."""
+        self.registry.register(_MediaCollector(stats))
+
+
+class _MediaCollector(Collector):
+    """Media counts by itself, in C; its figures are read at the scrape instead of being counted twice."""
+
+    def __init__(self, stats: Callable[[], MediaStats]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        stats = self._stats()
+        for name, text, value in (
+            ("media_ticks", "Ticks of the media clock.", stats.ticks),
+            ("media_late_ticks", "Ticks that began more than half a frame late.", stats.late_ticks),
+            ("pcm_underruns", "Frames of silence where Python's audio was due.", stats.pcm_underruns),
+            ("pcm_overruns", "Frames of callers' audio dropped unread.", stats.pcm_overruns),
+            ("media_handler_errors", "Exceptions caught in native handlers.", stats.handler_errors),
+        ):
+            yield CounterMetricFamily(f"{NAMESPACE}_{name}", text, value=value)
+        yield GaugeMetricFamily(
+            f"{NAMESPACE}_bridge_ports", "Ports on the conference bridge.", value=stats.bridge_ports
+        )
