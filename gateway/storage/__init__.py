@@ -1,0 +1,1 @@
+"""What outlives the process. The only package that knows SQLAlchemy."""

@@ -1,0 +1,135 @@
+"""The database: SQLite by default, PostgreSQL for a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from pydantic import SecretStr
+from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from gateway.errors import RingbackError, StartupError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+BUSY_TIMEOUT_MS = 5000
+UPGRADE_LOCK = 0x52494E47  # "RING": any number, as long as every node takes the same one
+
+
+class StorageError(RingbackError):
+    """The database couldn't do what was asked; `operation` says what."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(f"storage: {operation} failed: {reason}")
+        self.operation = operation
+        self.reason = reason
+
+
+class StorageRefused(StorageError):
+    """The database works, but not with this: the same again would fail the same."""
+
+
+class Database:
+    """One engine with its connections. Opened once, closed at the end."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self.dialect = engine.dialect.name
+
+    @classmethod
+    def open(cls, url: SecretStr) -> Self:
+        """Prepare the database at `url`; nothing is contacted yet.
+
+        Raises StartupError for a URL that no driver understands, or whose directory can't be made.
+        """
+        try:
+            parsed = make_url(url.get_secret_value())
+            backend = parsed.get_backend_name()
+            if backend not in DRIVERS:
+                raise StartupError(f"storage.url: {backend} isn't supported; use sqlite or postgresql")
+            parsed = parsed.set(drivername=DRIVERS[backend])
+            engine = create_async_engine(parsed, pool_pre_ping=backend == "postgresql")
+        except (ArgumentError, NoSuchModuleError) as error:
+            raise StartupError("storage.url is no database URL, such as sqlite:///var/ringback.db") from error
+        except ModuleNotFoundError as error:
+            raise StartupError(
+                f"storage.url needs the package {error.name}; install ringback[postgresql]"
+            ) from error
+        if engine.dialect.name == "sqlite":
+            _make_directory(parsed)
+            event.listen(engine.sync_engine, "connect", _tune_sqlite)
+        return cls(engine)
+
+    async def upgrade(self) -> None:
+        """Bring the tables to this version's shape. Nodes that start together wait for one another.
+
+        Raises StartupError when the database can't be reached, or belongs to a newer version.
+        """
+        place = self._engine.url.render_as_string(hide_password=True)
+        try:
+            async with self._engine.begin() as connection:
+                if self.dialect == "postgresql":
+                    await connection.execute(text(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})"))
+                await connection.run_sync(_migrate)
+        except CommandError as error:
+            raise StartupError(
+                f"the database {place} was made by another version of Ringback ({error}); "
+                "start that version, or restore the backup from before its upgrade"
+            ) from error
+        except (SQLAlchemyError, OSError) as error:
+            raise StartupError(f"the database {place} can't be used: {_reason(error)}") from error
+
+    @asynccontextmanager
+    async def transaction(self, operation: str) -> AsyncIterator[AsyncConnection]:
+        """A connection whose work is committed at the end. Raises StorageError, naming `operation`."""
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except (DataError, IntegrityError, UnicodeError) as error:
+            raise StorageRefused(operation, _reason(error)) from error
+        except (SQLAlchemyError, OSError) as error:
+            raise StorageError(operation, _reason(error)) from error
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def _make_directory(url: URL) -> None:
+    if not url.database or url.database == ":memory:":
+        return
+    directory = Path(url.database).parent
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartupError(f"the directory {directory} can't be made: {error.strerror}") from error
+
+
+def _tune_sqlite(connection: PoolProxiedConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    # Readers (reports, `ringback calls`) and the writer don't wait for each other, and a commit costs no
+    # fsync: a power cut may then lose the last records but never breaks the file.
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _reason(error: Exception) -> str:
+    """The driver's own words, without SQLAlchemy's statement and parameters: those hold callers' numbers."""
+    return str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -1,0 +1,82 @@
+"""The tables, as SQLAlchemy Core sees them. A change here needs a migration beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    TypeDecorator,
+)
+
+metadata = MetaData(
+    # Named constraints can be changed by later migrations on every database.
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time in UTC, both ways. SQLite keeps no zone, so it is taken off and put back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+calls = Table(
+    "calls",
+    metadata,
+    # A leg is recorded once, however often the writing is retried.
+    Column("leg_id", String(64), primary_key=True),
+    Column("call_id", String(64), nullable=False, index=True),
+    Column("technology", String(16), nullable=False),
+    Column("direction", String(16), nullable=False),
+    Column("ani", String(255), nullable=False),
+    Column("dnis", String(255), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("answered_at", UtcDateTime),
+    Column("ended_at", UtcDateTime, nullable=False),
+    Column("result", String(16), nullable=False),
+    Column("cause", SmallInteger, nullable=False),
+    Column("cause_text", String(255), nullable=False),
+    Column("sip_status", SmallInteger),
+    Column("ended_by", String(16), nullable=False),
+    Column("sip_call_id", String(255), nullable=False),
+    Column("dialplan", String(255), nullable=False),
+    Column("path", JSON, nullable=False),
+    Column("attributes", JSON, nullable=False),
+    # The quality of its media; NULL where there was none.
+    Column("codec", String(32)),
+    Column("packets_received", Integer),
+    Column("packets_lost", Integer),
+    Column("packets_sent", Integer),
+    Column("jitter_ms", Float),
+    Column("round_trip_ms", Float),
+    # Listings go from the newest backwards, a page at a time.
+    Index(None, "started_at", "leg_id"),
+)
