@@ -1,0 +1,1 @@
+"""Prompts: spoken texts rendered once, and music."""

@@ -1,0 +1,1 @@
+"""Speech: the ports of synthesisers and recognisers, and their engines."""
