@@ -163,7 +163,7 @@ class DialplanSettings(Section):
     """What happens to a call."""
 
     path: Path = SHIPPED_DIALPLANS / "demo"
-    """A file, or a directory of *.yaml."""
+    """A directory of YAML files; see dialplans/README.md."""
 
 
 class SpeechSettings(Section):

@@ -124,13 +124,16 @@ def configured(level: Level, format: Format, stream: TextIO | None = None) -> It
 
 
 def _rendering(*, pretty: bool) -> list[Processor]:
+    # Tracebacks without local variables: those hold digits and numbers, and no rule could mask them.
     if pretty:
         return [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.dev.ConsoleRenderer(),
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
         ]
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        ),
         structlog.processors.JSONRenderer(),
     ]

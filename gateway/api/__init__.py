@@ -1,0 +1,1 @@
+"""What other programs ask a node over HTTP."""
