@@ -19,7 +19,7 @@ class HttpServer:
     """An address to listen on, and the requests that come there.
 
     `bind` before anything else starts, so that a port in use stops the node before it takes a call; then
-    `run` as a task of the node; `stop` lets it return when the open requests are answered, or after `GRACE_S`.
+    `run` as a task of the node; `stop` lets it return when open requests are answered, or after `GRACE_S`.
     """
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:

@@ -1,0 +1,1 @@
+"""The `ringback` command: one module a group of commands, put together in `root`."""
