@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
-import structlog
+from structlog.typing import FilteringBoundLogger
 
 from gateway.call.cause import Cause
 from gateway.dialplan.interpreter import begin, step
@@ -57,7 +57,7 @@ class Executor:
         plan: Plan,
         route: Route,
         control: CallControl,
-        log: structlog.stdlib.BoundLogger,
+        log: FilteringBoundLogger,
         *,
         on_outcome: OutcomeHandler,
         timers: Timers | None = None,

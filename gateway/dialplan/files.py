@@ -63,15 +63,15 @@ class AudioFiles:
         self._rate = rate
         self._clips: dict[str, Clip] = {}
 
-    async def preload(self, plan: Plan) -> Sequence[ClipError]:
-        """Decode every file of `plan`; the errors of those that can't be played."""
-        errors: list[ClipError] = []
-        for file in dict.fromkeys(recorded.file for recorded in _recordings(plan)):
+    async def preload(self, plan: Plan) -> Sequence[tuple[Recorded, ClipError]]:
+        """Decode every file of `plan`; those that can't be played, each with its error."""
+        failed: list[tuple[Recorded, ClipError]] = []
+        for recorded in {recorded.file: recorded for recorded in _recordings(plan)}.values():
             try:
-                await self.clip(file)
+                await self.clip(recorded.file)
             except ClipError as error:
-                errors.append(error)
-        return errors
+                failed.append((recorded, error))
+        return failed
 
     async def clip(self, file: str) -> Clip:
         """The clip of `file`, without suspending when it is in memory.

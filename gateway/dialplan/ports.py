@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from gateway.call.cause import Cause
 from gateway.dialplan.model import Prompt
 from gateway.errors import RingbackError
 from media.clip import Clip
+from media.speech.synthesiser import SynthesisError
 
 
 class PromptUnavailable(RingbackError):
@@ -63,9 +64,19 @@ class Timers(Protocol):
         ...
 
 
+ProgressHandler = Callable[[int, int], None]
+"""Takes how many are done, and of how many."""
+
+
 class PromptSource(Protocol):
     """Spoken prompts: `media.prompts.cache.PromptCache` is one."""
 
     async def clip(self, text: str, language: str) -> Clip:
         """The clip of `text`; without suspending when it is in memory. Raises SynthesisError."""
+        ...
+
+    async def warm(
+        self, prompts: Iterable[tuple[str, str]], on_progress: ProgressHandler
+    ) -> Sequence[tuple[str, str, SynthesisError]]:
+        """Have every (text, language) in memory; those that can't be spoken, each with its error."""
         ...

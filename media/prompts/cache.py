@@ -80,10 +80,10 @@ class PromptCache:
 
     async def warm(
         self, prompts: Iterable[tuple[str, str]], on_progress: ProgressHandler = lambda _ready, _all: None
-    ) -> tuple[SynthesisError, ...]:
-        """Have every (text, language) in memory; the errors of those that can't be spoken."""
+    ) -> tuple[tuple[str, str, SynthesisError], ...]:
+        """Have every (text, language) in memory; those that can't be spoken, each with its error."""
         wanted = list(dict.fromkeys(prompts))
-        errors: list[SynthesisError] = []
+        failed: list[tuple[str, str, SynthesisError]] = []
         ready = 0
 
         async def warm_one(text: str, language: str) -> None:
@@ -91,14 +91,14 @@ class PromptCache:
             try:
                 await self.clip(text, language)
             except SynthesisError as error:
-                errors.append(error)
+                failed.append((text, language, error))
             ready += 1
             on_progress(ready, len(wanted))
 
         async with asyncio.TaskGroup() as tasks:
             for text, language in wanted:
                 tasks.create_task(warm_one(text, language))
-        return tuple(errors)
+        return tuple(failed)
 
     async def close(self) -> None:
         """End the syntheses that are under way."""

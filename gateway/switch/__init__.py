@@ -1,0 +1,1 @@
+"""The switch: one owner task a call, and who is let in."""

@@ -1,0 +1,50 @@
+"""CallControl on a leg and a player: what a dialplan's effects come down to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.call.cause import Cause
+from gateway.call.leg import CallLeg
+from gateway.dialplan.model import Prompt
+from gateway.dialplan.ports import PromptUnavailable
+from gateway.dialplan.prompts import PlanPrompts
+from gateway.switch.ports import OpenPlayer, Player
+
+
+class LegControl:
+    """Acts on one leg. `close` gives back what it has opened."""
+
+    def __init__(self, leg: CallLeg, prompts: PlanPrompts, open_player: OpenPlayer) -> None:
+        self._leg = leg
+        self._prompts = prompts
+        self._open_player = open_player
+        self._player: Player | None = None
+
+    async def answer(self) -> None:
+        await self._leg.answer()
+
+    async def open_early_media(self) -> None:
+        await self._leg.progress()
+
+    async def play(self, prompts: Sequence[Prompt]) -> None:
+        clips = await self._prompts.clips(prompts)
+        if self._player is None:
+            # Not before the first audio: a call that is turned away takes no place on the bridge.
+            self._player = self._open_player(self._leg)
+        end = await self._player.play(clips).finished()
+        # By name: the enum's module loads the native library, which nothing above the media plane needs.
+        if end.name == "FAILED":
+            raise PromptUnavailable(prompts)
+
+    def stop_audio(self) -> None:
+        if self._player is not None:
+            self._player.stop()
+
+    async def hang_up(self, cause: Cause) -> None:
+        await self._leg.hang_up(cause)
+
+    def close(self) -> None:
+        if self._player is not None:
+            player, self._player = self._player, None
+            player.close()

@@ -1,0 +1,221 @@
+"""The call session: one task that owns a call from its INVITE to its record.
+
+Whatever happens (the caller hangs up at any moment, the dialplan has a fault, the media fails, the node
+stops), the leg ends, the player is closed, the place in the admission limit is given back, and one record is
+written. A fault of one session is logged and recorded, and no other session notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from gateway.call.cause import Cause
+from gateway.call.cdr import CallRecord
+from gateway.call.leg import (
+    Answered,
+    CallLeg,
+    DigitPressed,
+    DigitReleased,
+    EarlyMedia,
+    Ended,
+    LegEvent,
+    MediaDirectionChanged,
+    Ringing,
+)
+from gateway.clock import Clock
+from gateway.dialplan.executor import Executor
+from gateway.dialplan.model import Route
+from gateway.dialplan.ports import Timers
+from gateway.dialplan.prompts import ActivePlan
+from gateway.dialplan.run import Connected, Digit, HungUp
+from gateway.errors import LegEnded
+from gateway.switch.admission import Admission, Refusal
+from gateway.switch.control import LegControl
+from gateway.switch.ports import CallLog, CallObserver, OpenPlayer, QualityOf
+from gateway.switch.records import CallStory, record_of
+
+END_LIMIT_S: Final = 40.0
+"""How long a leg may take to report its end: SIP gives up after 32 s (RFC 3261 §17.1.2.2, timer F)."""
+
+SETTLE_LIMIT_S: Final = 5.0
+"""How long a run may take to notice that its leg has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchServices:
+    """What every session of a node uses. `timers`: the event loop when None."""
+
+    open_player: OpenPlayer
+    call_log: CallLog
+    observer: CallObserver
+    clock: Clock
+    quality_of: QualityOf = lambda _leg: None
+    timers: Timers | None = None
+
+
+class CallSession:
+    """One inbound call on the plan that is in force when it begins."""
+
+    def __init__(
+        self, call_id: str, leg: CallLeg, active: ActivePlan, admission: Admission, services: SwitchServices
+    ) -> None:
+        self._leg = leg
+        self._active = active
+        self._admission = admission
+        self._services = services
+        self._log = structlog.get_logger(__name__).bind(call_id=call_id, leg_id=leg.id)
+        self._story = CallStory(call_id, services.clock.utc())
+        self._control = LegControl(leg, active.prompts, services.open_player)
+        self._executor: Executor | None = None
+
+    @property
+    def call_id(self) -> str:
+        return self._story.call_id
+
+    async def hang_up(self, cause: Cause) -> None:
+        """End the call from outside; its task then ends by itself."""
+        await self._leg.hang_up(cause)
+
+    async def run(self) -> CallRecord:
+        """Own the call until it is over. Raises nothing but CancelledError, after releasing everything."""
+        self._services.observer.call_started(self._leg)
+        self._log.info("call_started", ani=self._leg.remote.number, dnis=self._leg.local.number)
+        refusal = self._admission.admit()
+        async with asyncio.TaskGroup() as tasks:
+            listener = tasks.create_task(self._listen())
+            try:
+                if refusal is not None:
+                    await self._turn_away(refusal)
+                else:
+                    await self._serve(tasks, listener)
+            except LegEnded:
+                self._log.debug("leg_ended_first")
+            except Exception as fault:  # noqa: BLE001  # whatever it is, it ends this call and no other
+                self._failed("session_fault", fault)
+            finally:
+                await self._release(listener)
+                if refusal is None:
+                    self._admission.leave()
+                record = await self._record()
+        return record
+
+    # While the call lasts
+
+    async def _turn_away(self, refusal: Refusal) -> None:
+        self._services.observer.call_rejected(refusal.reason)
+        self._log.info("call_refused", reason=refusal.reason)
+        await self._leg.reject(refusal.cause, retry_after_s=refusal.retry_after_s)
+
+    async def _serve(self, tasks: asyncio.TaskGroup, listener: asyncio.Task[None]) -> None:
+        route = self._active.plan.route_for(self._leg.local.number)
+        if route is None:
+            self._services.observer.call_rejected("no_route")
+            self._log.info("call_unroutable", dnis=self._leg.local.number)
+            await self._leg.reject(Cause.UNALLOCATED_NUMBER)
+            return
+        self._story.dialplan = route.flow.node
+        self._story.attributes["dialplan_version"] = self._active.plan.version
+        executor = self._executor = self._make_executor(route)
+        run = tasks.create_task(executor.run())
+        await asyncio.wait({run, listener}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            async with asyncio.timeout(SETTLE_LIMIT_S if listener.done() else None):
+                result = await run
+        finally:
+            self._story.path = executor.state.path
+        if result.fault is not None:
+            self._failed("dialplan_fault", result.fault)
+
+    def _make_executor(self, route: Route) -> Executor:
+        return Executor(
+            self._active.plan,
+            route,
+            self._control,
+            self._log,
+            on_outcome=self._services.observer.node_left,
+            timers=self._services.timers,
+        )
+
+    async def _listen(self) -> None:
+        """The one place where the leg's events are taken."""
+        try:
+            while self._story.ended is None:
+                self._take(await self._leg.next_event())
+        except Exception as fault:  # noqa: BLE001  # a leg that can't be heard is a call that is over
+            self._failed("leg_fault", fault)
+        finally:
+            if self._executor is not None:
+                self._executor.post(HungUp())
+
+    def _take(self, event: LegEvent) -> None:
+        match event:
+            case Answered():
+                self._story.answered_at = self._services.clock.utc()
+                self._log.info("call_answered")
+                self._post(Connected())
+            case DigitPressed():
+                self._log.debug("digit_pressed", digit=event.digit, source=event.source.value)
+                self._post(Digit(event.digit))
+            case Ended():
+                self._story.ended = event
+            case MediaDirectionChanged():
+                self._log.info("media_direction_changed", direction=event.direction.name.lower())
+            case DigitReleased() | Ringing() | EarlyMedia():
+                pass  # a press counts from its beginning; the others are of outbound legs
+
+    def _post(self, event: Connected | Digit) -> None:
+        if self._executor is not None:
+            self._executor.post(event)
+
+    # Afterwards
+
+    async def _release(self, listener: asyncio.Task[None]) -> None:
+        """Close the audio, end the leg, and wait for its last event."""
+        try:
+            self._control.close()
+        except Exception as fault:  # noqa: BLE001  # the leg still has to end
+            self._failed("player_fault", fault)
+        try:
+            async with asyncio.timeout(END_LIMIT_S):
+                await self._leg.hang_up(self._cause_of_release())
+                await listener
+        except TimeoutError:
+            self._log.error("leg_end_unreported", limit_s=END_LIMIT_S)
+        except LegEnded:
+            self._log.debug("leg_ended_first")
+        except Exception as fault:  # noqa: BLE001  # the record still has to be written
+            self._failed("leg_fault", fault)
+        finally:
+            listener.cancel()
+
+    def _cause_of_release(self) -> Cause:
+        return Cause.NORMAL_CLEARING if self._story.fault is None else Cause.TEMPORARY_FAILURE
+
+    async def _record(self) -> CallRecord:
+        ended_at = self._services.clock.utc()
+        record = record_of(self._story, self._leg, ended_at, self._services.quality_of(self._leg))
+        self._services.observer.call_ended(record)
+        self._log.info(
+            "call_ended",
+            result=record.result.value,
+            cause=record.cause,
+            ended_by=record.ended_by,
+            duration_s=round(record.duration_s, 3),
+            nodes=len(record.path),
+        )
+        try:
+            await self._services.call_log.write(record)
+        except Exception as fault:  # noqa: BLE001  # the call itself is over and done with
+            self._log.error("call_record_lost", exc_info=fault, error=str(fault))
+        return record
+
+    def _failed(self, event: str, fault: Exception) -> None:
+        """Loudly, and the first fault is the one on record."""
+        self._services.observer.internal_error()
+        self._log.error(event, exc_info=fault, error=str(fault))
+        if self._story.fault is None:
+            self._story.fault = fault
