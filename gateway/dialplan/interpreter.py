@@ -13,11 +13,12 @@ The live executor, the simulator and the flow tests run this same function. Digi
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, assert_never
+from typing import assert_never
 
 from gateway.call.cause import Cause
 from gateway.dialplan.menus import Failure, prompts_of, read_keys, way_out
 from gateway.dialplan.model import (
+    Flow,
     GotoNode,
     HangupNode,
     MenuNode,
@@ -53,9 +54,6 @@ from gateway.dialplan.run import (
     TimerFired,
 )
 from gateway.errors import RingbackError
-
-MAX_STEPS: Final = 1_000
-"""Nodes entered without a wait. The checks refuse plans that could come near; this is the last defence."""
 
 
 class RunFault(RingbackError):
@@ -93,13 +91,24 @@ class _Turn:
         self.state = state
         self.effects: list[Effect] = []
         self._now_s = now_s
-        self._steps = 0
+        self._ahead: str | None = None  # the node to enter next
 
     # Events
 
     def take(self, event: Event) -> None:
         if self.state.phase is Phase.ENDED:
             return
+        self._react(event)
+        steps = 0
+        while self._ahead is not None:
+            name, self._ahead = self._ahead, None
+            self.state = replace(self.state, path=(*self.state.path, name)[-MAX_PATH:])
+            self._enter(name)
+            steps += 1
+            if steps > self._most_steps():
+                raise self._fault(f"{steps} nodes without waiting")
+
+    def _react(self, event: Event) -> None:
         match event:
             case Started():
                 self._started()
@@ -120,12 +129,12 @@ class _Turn:
 
     def _started(self) -> None:
         if self.state.phase is Phase.IDLE:
-            self._enter(self._flow_start())
+            self._ahead = self._flow().start.node
 
     def _connected(self) -> None:
         if self.state.phase is Phase.ANSWERING:
             self.state = replace(self.state, connected=True)
-            self._enter(self.state.node, again=True)
+            self._enter(self.state.node)
 
     def _audio_over(self, audio: int, outcome: str) -> None:
         if audio != self.state.audio:
@@ -198,13 +207,9 @@ class _Turn:
 
     # Nodes
 
-    def _enter(self, name: str, *, again: bool = False) -> None:
-        """Go to a node and do what it does first. `again`: it was entered already, and had to wait."""
-        self._steps += 1
-        if self._steps > MAX_STEPS:
-            raise self._fault(f"{MAX_STEPS} nodes without waiting")
-        path = self.state.path if again else (*self.state.path, name)[-MAX_PATH:]
-        self.state = replace(self.state, node=name, path=path, failures=0, collected="")
+    def _enter(self, name: str) -> None:
+        """Do what a node does first."""
+        self.state = replace(self.state, node=name, failures=0, collected="")
         node = self._node()
         match node:
             case SayNode() | PlayNode():
@@ -221,7 +226,7 @@ class _Turn:
 
     def _leave(self, outcome: str, target: Target) -> None:
         self._report(outcome)
-        self._enter(target.node)
+        self._ahead = target.node
 
     def _enter_menu(self, menu: MenuNode) -> None:
         if not menu.type_ahead:
@@ -270,7 +275,7 @@ class _Turn:
             self._hang_up(Cause.NORMAL_CLEARING)
         else:
             self.state = replace(self.state, typed="")
-            self._enter(target.node)
+            self._ahead = target.node
 
     # Actions
 
@@ -311,15 +316,19 @@ class _Turn:
 
     # The plan
 
-    def _flow_start(self) -> str:
+    def _flow(self) -> Flow:
         flow = self.plan.flows.get(self.state.flow)
         if flow is None:
             raise self._fault("there is no such flow")
-        return flow.start.node
+        return flow
+
+    def _most_steps(self) -> int:
+        # The checks leave no loop without a key in it, so between two keys no node comes twice; and a step
+        # uses one new key and those typed ahead. More is a plan that was never checked.
+        return len(self._flow().nodes) * (MAX_TYPED_AHEAD + 2)
 
     def _node(self) -> Node:
-        flow = self.plan.flows.get(self.state.flow)
-        node = None if flow is None else flow.nodes.get(self.state.node)
+        node = self._flow().nodes.get(self.state.node)
         if node is None:
             raise self._fault("there is no such node")
         return node
