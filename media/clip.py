@@ -29,7 +29,7 @@ class ClipError(Exception):
         self.problem = problem
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Clip:
     """Audio ready to play. `samples`: 1-D int16, mono, `rate` Hz. Compared by identity."""
 

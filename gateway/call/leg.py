@@ -16,6 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.call.cause import Cause
+from gateway.call.cdr import MediaQuality
 from gateway.call.state import LegState, MediaDirection
 
 if TYPE_CHECKING:
@@ -156,6 +157,16 @@ class CallLeg(Protocol):
     @property
     def audio(self) -> Port:
         """The leg's place on the conference bridge."""
+        ...
+
+    @property
+    def network_id(self) -> str:
+        """The technology's own name for the leg (SIP: the Call-ID), for finding it in traces; "" when unknown."""
+        ...
+
+    @property
+    def quality(self) -> MediaQuality | None:
+        """What the media was like; known when the leg has ended and had any."""
         ...
 
     async def ring(self) -> None:

@@ -92,6 +92,7 @@ RAISES(ringback_levels)
 %nothread ringback_fd;
 %nothread ringback_counters;
 %nothread ringback_quality;
+%nothread ringback_responses;
 %nothread ClipBuffer;
 %nothread ClipPort::play;
 %nothread ClipPort::stop;
@@ -279,6 +280,20 @@ PyObject *ringback_quality(int call) {
                          (unsigned long long)q.sent, q.jitter_ms, q.round_trip_ms);
 }
 
+// [(method, status, how many were sent and received)]
+PyObject *ringback_responses() {
+    PyObject *list = PyList_New(0);
+    for (const auto &entry : ringback::response_counts()) {
+        PyObject *item = Py_BuildValue("(siK)", entry.method, entry.status, (unsigned long long)entry.count);
+        PyList_Append(list, item);
+        Py_DECREF(item);
+    }
+    return list;
+}
+
+bool ringback_receives_rtp_keys(int call) { return ringback::receives_rtp_keys(call); }
+bool ringback_sends_rtp_keys(int call) { return ringback::sends_rtp_keys(call); }
+void ringback_redirect_log(int level) { ringback::redirect_log(level); }
 void ringback_install(int log_level) { ringback::install(log_level); }
 void ringback_uninstall() { ringback::uninstall(); }
 void ringback_wake() { ringback::wake(); }

@@ -9,6 +9,7 @@
 #include <string>
 
 #include <pj/types.h>
+#include <pjmedia/port.h>
 
 namespace ringback {
 
@@ -44,7 +45,7 @@ class MediaClock {
     std::atomic<uint64_t> ticks_{0}, late_{0}, skipped_{0}, worst_us_{0}, busy_us_{0};
     pj_pool_t *pool_ = nullptr;
     pj_thread_t *thread_ = nullptr;
-    struct pjmedia_port *master_ = nullptr;
+    pjmedia_port *master_ = nullptr;
 };
 
 } // namespace ringback

@@ -294,10 +294,50 @@ pj_bool_t on_request(pjsip_rx_data *rdata) {
     return PJ_FALSE;
 }
 
+// ---- counting responses --------------------------------------------------------------------------------
+
+constexpr const char *METHODS[] = {"INVITE", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "UPDATE", "REFER", "OTHER"};
+constexpr int METHOD_COUNT = sizeof METHODS / sizeof *METHODS;
+std::atomic<uint64_t> responses[METHOD_COUNT][600]; // statuses 100 to 699
+
+void count_response(const pjsip_msg *message, const pjsip_cseq_hdr *cseq) {
+    int status = message->line.status.code;
+    if (!cseq || status < 100 || status > 699)
+        return;
+    int method = 0;
+    while (method < METHOD_COUNT - 1 && pj_stricmp2(&cseq->method.name, METHODS[method]) != 0)
+        ++method;
+    responses[method][status - 100].fetch_add(1, std::memory_order_relaxed);
+}
+
+pj_bool_t on_response(pjsip_rx_data *rdata) {
+    count_response(rdata->msg_info.msg, rdata->msg_info.cseq);
+    return PJ_FALSE;
+}
+
+pj_status_t on_response_sent(pjsip_tx_data *tdata) {
+    auto *cseq = static_cast<pjsip_cseq_hdr *>(pjsip_msg_find_hdr(tdata->msg, PJSIP_H_CSEQ, nullptr));
+    count_response(tdata->msg, cseq);
+    return PJ_SUCCESS;
+}
+
 pjsip_module reader = {nullptr, nullptr, {const_cast<char *>("ringback-reader"), 15}, -1,
                        // Before the transaction layer, so that every later layer sees what we made of it.
-                       PJSIP_MOD_PRIORITY_TSX_LAYER - 1, nullptr, nullptr, nullptr, nullptr, &on_request, nullptr,
-                       nullptr, nullptr, nullptr};
+                       PJSIP_MOD_PRIORITY_TSX_LAYER - 1, nullptr, nullptr, nullptr, nullptr, &on_request,
+                       &on_response, nullptr, &on_response_sent, nullptr};
+
+// A refused re-INVITE ends nothing, so pjsua has no state to report: whoever holds or resumes must hear of it.
+void on_transaction(pjsua_call_id call, pjsip_transaction *transaction, pjsip_event *) {
+    if (transaction->role != PJSIP_ROLE_UAC || transaction->method.id != PJSIP_INVITE_METHOD ||
+        transaction->state != PJSIP_TSX_STATE_COMPLETED || transaction->status_code < 300)
+        return;
+    const pjsua_call &entry = pjsua_var.calls[call];
+    uint64_t token = keys[call].token.load(std::memory_order_acquire);
+    if (!token || !entry.inv || entry.inv->state != PJSIP_INV_STATE_CONFIRMED)
+        return;
+    Hub::instance().post(EVENT_REINVITE_REFUSED, token, transaction->status_code);
+    Hub::instance().signal();
+}
 
 void on_dropped(pjsip_tp_dropped_data *dropped) {
     if (dropped->status != PJ_EIGNORED) // keep-alives are dropped too, and are no fault
@@ -322,14 +362,19 @@ std::map<std::string, int> build_limits() {
     };
 }
 
-void install(int log_level) {
-    pj_log_set_level(log_level);
+void redirect_log(int level) {
+    pj_log_set_level(level);
     pj_log_set_decor(PJ_LOG_HAS_SENDER | PJ_LOG_HAS_SPACE);
     pj_log_set_log_func(&on_log);
+}
+
+void install(int log_level) {
+    redirect_log(log_level); // libInit has put its own writer there
     pjsua_var.ua_cfg.cb.on_dtmf_digit = nullptr;
     pjsua_var.ua_cfg.cb.on_dtmf_digit2 = nullptr;
     pjsua_var.ua_cfg.cb.on_dtmf_event = &on_key;
     pjsua_var.ua_cfg.cb.on_stream_destroyed = &on_stream_destroyed;
+    pjsua_var.ua_cfg.cb.on_call_tsx_state = &on_transaction;
     check(pjsip_endpt_register_module(pjsua_get_pjsip_endpt(), &reader), "registering the message reader");
     pjsip_tpmgr_set_drop_data_cb(pjsip_endpt_get_tpmgr(pjsua_get_pjsip_endpt()), &on_dropped);
     check(pjmedia_endpt_stop_threads(pjsua_get_pjmedia_endpt()), "stopping pjmedia's thread");
@@ -368,11 +413,37 @@ void track_call(int call, uint64_t token) {
     }
 }
 
-StreamQuality call_quality(int call) {
+namespace {
+pjmedia_stream *stream_of(int call) {
     const pjsua_call &entry = pjsua_var.calls[call];
-    if (entry.audio_idx >= 0 && entry.media[entry.audio_idx].strm.a.stream)
-        return read_quality(entry.media[entry.audio_idx].strm.a.stream);
-    return last_quality[call];
+    return entry.audio_idx >= 0 ? entry.media[entry.audio_idx].strm.a.stream : nullptr;
+}
+
+int event_payload_type(int call, bool transmit) {
+    pjmedia_stream_info info;
+    pjmedia_stream *stream = stream_of(call);
+    if (!stream || pjmedia_stream_get_info(stream, &info) != PJ_SUCCESS)
+        return -1;
+    return transmit ? info.tx_event_pt : info.rx_event_pt;
+}
+} // namespace
+
+StreamQuality call_quality(int call) {
+    pjmedia_stream *stream = stream_of(call);
+    return stream ? read_quality(stream) : last_quality[call];
+}
+
+bool receives_rtp_keys(int call) { return event_payload_type(call, false) > 0; }
+
+bool sends_rtp_keys(int call) { return event_payload_type(call, true) > 0; }
+
+std::vector<ResponseCount> response_counts() {
+    std::vector<ResponseCount> counts;
+    for (int method = 0; method < METHOD_COUNT; ++method)
+        for (int index = 0; index < 600; ++index)
+            if (uint64_t count = responses[method][index].load(std::memory_order_relaxed))
+                counts.push_back({METHODS[method], index + 100, count});
+    return counts;
 }
 
 void configure_ports(int account, unsigned first, unsigned last, double rest_s) {

@@ -11,6 +11,8 @@ namespace ringback {
 // The limits this module was built with (config_site.h), by name. Any thread.
 std::map<std::string, int> build_limits();
 
+// Before libCreate: PJSIP's log goes to the hub and not to standard output.
+void redirect_log(int level);
 // After libInit: PJSIP's log goes to the hub; keys come natively; pjmedia's own thread is stopped, because the
 // clock receives RTP; INFO is read tolerantly; what isn't SIP is counted; the owner thread can be woken.
 void install(int log_level);
@@ -34,6 +36,18 @@ struct StreamQuality {
 };
 // Of the running stream, or of the last one if it is gone already.
 StreamQuality call_quality(int call);
+
+// Whether the far end agreed to send keys as RTP events (RFC 4733), and whether we may send them so.
+bool receives_rtp_keys(int call);
+bool sends_rtp_keys(int call);
+
+// Responses sent and received since the start, by method and status.
+struct ResponseCount {
+    const char *method;
+    int status;
+    uint64_t count;
+};
+std::vector<ResponseCount> response_counts();
 
 // ---- RTP ports
 

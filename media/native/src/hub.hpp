@@ -17,6 +17,7 @@ enum EventKind : uint32_t {
     EVENT_PCM_ENDED = 5,     // everything written before end() was played or flushed
     EVENT_KEY_DOWN = 6,      // a: digit, b: KeySource
     EVENT_KEY_UP = 7,        // a: digit | KeySource << 8, b: milliseconds held
+    EVENT_REINVITE_REFUSED = 8, // a: SIP status
 };
 
 enum KeySource : uint32_t { KEY_FROM_RTP = 0, KEY_FROM_INFO = 1, KEY_FROM_AUDIO = 2 };

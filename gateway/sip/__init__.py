@@ -1,0 +1,1 @@
+"""SIP signalling through pjsua2, behind the CallLeg port."""
