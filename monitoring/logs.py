@@ -26,7 +26,8 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "pretty"]
 
 QUEUE_LINES = 10_000
-CHATTY = ("aiosqlite", "asyncio", "sqlalchemy")  # at debug level they'd bury our own lines
+# At info or debug these bury our own lines, and sqlalchemy prints statements with the numbers in them.
+CHATTY = ("aiosqlite", "alembic", "asyncio", "sqlalchemy")
 NUMBER_KEYS = frozenset({"ani", "number", "caller", "callee", "remote", "uri", "from_uri", "to_uri"})
 SECRET_KEYS = frozenset({"digits", "digit", "pin", "password", "token", "transcript", "utterance"})
 
@@ -71,6 +72,13 @@ def protect(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     return event
 
 
+def _catch(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Take the exception along: the thread that writes the line isn't in the `except` block."""
+    if event.get("exc_info") is True:
+        event["exc_info"] = sys.exc_info()
+    return event
+
+
 class _Handoff(QueueHandler):
     """Passes records on unformatted: they don't leave the process. A full queue drops the line."""
 
@@ -99,7 +107,9 @@ def configured(level: Level, format: Format, stream: TextIO | None = None) -> It
     ]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_rendering(pretty=pretty))
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=_rendering(pretty=pretty, colours=stream.isatty())
+        )
     )
     lines: queue.Queue[logging.LogRecord] = queue.Queue(QUEUE_LINES)
     handoff = _Handoff(lines)
@@ -108,27 +118,29 @@ def configured(level: Level, format: Format, stream: TextIO | None = None) -> It
     before, before_level = root.handlers[:], root.level
     root.handlers, root.level = [handoff], logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, _catch, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(root.level),
     )
     for name in CHATTY:
-        logging.getLogger(name).setLevel(max(root.level, logging.INFO))
+        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
     listener.start()
     try:
         yield
     finally:
         listener.stop()
         root.handlers, root.level = before, before_level
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.NOTSET)
         structlog.reset_defaults()
 
 
-def _rendering(*, pretty: bool) -> list[Processor]:
+def _rendering(*, pretty: bool, colours: bool) -> list[Processor]:
     # Tracebacks without local variables: those hold digits and numbers, and no rule could mask them.
     if pretty:
         return [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+            structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback),
         ]
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,

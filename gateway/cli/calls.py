@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -17,6 +18,8 @@ from gateway.cli.invocation import AsJson, ConfigFile, faults_reported
 from gateway.storage.calls import CallStore
 from gateway.storage.database import Database
 from gateway.storage.unsaved import to_json
+
+PIPE_WIDTH = 200
 
 app = typer.Typer(help="Finished calls.", no_args_is_help=True)
 
@@ -38,7 +41,8 @@ def list_calls(
     if as_json:
         typer.echo("[" + ",\n ".join(to_json(record) for record in records) + "]")
     else:
-        Console().print(_table(records))
+        # A pipe has no width; the 80 columns that rich would assume cut the table to pieces.
+        Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_table(records))
 
 
 async def _read(settings: config.Settings, limit: int) -> Sequence[CallRecord]:

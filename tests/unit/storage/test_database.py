@@ -1,0 +1,100 @@
+"""Opening and upgrading the database, and what the operator hears when that fails."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from pydantic import SecretStr
+from sqlalchemy import Connection
+
+from gateway.errors import StartupError
+from gateway.storage.calls import CallStore
+from gateway.storage.database import Database, StorageError, StorageRefused
+from gateway.storage.tables import metadata
+from tests.unit.storage.builders import record
+
+
+async def test_the_migrations_make_the_tables_that_the_code_expects(database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        found: list[object] = compare_metadata(MigrationContext.configure(connection), metadata)
+        return found
+
+    async with database.transaction("compare") as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_an_upgrade_of_an_up_to_date_database_changes_nothing(
+    database: Database, store: CallStore
+) -> None:
+    await store.write(record())
+    await database.upgrade()
+
+    assert len(await store.list()) == 1
+
+
+async def test_sqlite_lets_readers_and_the_writer_work_at_the_same_time(
+    database: Database, tmp_path: Path
+) -> None:
+    await database.upgrade()
+
+    with sqlite3.connect(tmp_path / "var" / "ringback.db") as connection:
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    connection.close()
+    assert mode == "wal"
+
+
+async def test_a_database_of_a_newer_version_stops_the_start(database: Database, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "var" / "ringback.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+
+    with pytest.raises(StartupError, match="made by another version of Ringback"):
+        await database.upgrade()
+
+
+async def test_a_file_that_is_no_database_stops_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "ringback.db"
+    file.write_text("these are not the bytes you are looking for" * 100)
+    database = Database.open(SecretStr(f"sqlite:///{file}"))
+
+    with pytest.raises(StartupError, match="can't be used: file is not a database"):
+        await database.upgrade()
+
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("mysql://user:secret@db/ringback", "mysql isn't supported"),
+        ("not a url", "is no database URL"),
+        ("sqlite:////dev/null/ringback.db", "the directory /dev/null can't be made"),
+    ],
+)
+def test_a_url_that_cannot_work_is_refused_without_its_password(url: str, reason: str) -> None:
+    with pytest.raises(StartupError, match=reason) as raised:
+        Database.open(SecretStr(url))
+
+    assert "secret" not in str(raised.value)
+
+
+async def test_a_failure_names_the_operation_and_not_the_parameters(url: SecretStr) -> None:
+    database = Database.open(url)  # without its tables
+
+    with pytest.raises(StorageError, match="no such table: calls") as raised:
+        await CallStore(database).write(record(ani="+442071234567"))
+
+    assert raised.value.operation == "write"
+    assert "442071234567" not in str(raised.value)
+    await database.close()
+
+
+async def test_content_that_the_database_refuses_is_told_apart_from_a_database_that_fails(
+    store: CallStore,
+) -> None:
+    with pytest.raises(StorageRefused):
+        await store.write(record(started_at=None))
