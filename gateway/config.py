@@ -35,7 +35,8 @@ from gateway.errors import ConfigurationError, RingbackError
 DEFAULT_FILE = Path("ringback.toml")
 SHIPPED_DIALPLANS = Path(__file__).parent.parent / "dialplans"
 PREFIX = "RINGBACK_"
-BUILD_VARIABLES = frozenset({"RINGBACK_PJPROJECT"})  # read by media/native/build.py, not by the node
+# Read by media/native/build.py, not by the node.
+BUILD_VARIABLES = frozenset({"RINGBACK_CACHE", "RINGBACK_PJPROJECT", "RINGBACK_PJPROJECT_SHA256"})
 MAX_CALLS = (
     1900  # PJSUA_MAX_CALLS in media/native/config_site.h is 2000; outbound legs need room above admission
 )
