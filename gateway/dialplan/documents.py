@@ -101,7 +101,7 @@ def parse(content: bytes, file: str, faults: list[Fault]) -> tuple[YamlValue, ..
 
 def _decode(content: bytes, file: str) -> str:
     if len(content) > MAX_FILE_BYTES:
-        problem = f"{len(content):,} bytes; a dialplan file has at most {MAX_FILE_BYTES:,}"
+        problem = f"{len(content):,} bytes or more; a dialplan file has at most {MAX_FILE_BYTES:,}"
         raise _Unusable(Fault.error(Position(file, 1, 1), problem))
     try:
         return content.decode("utf-8-sig")

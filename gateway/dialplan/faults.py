@@ -60,5 +60,10 @@ def has_errors(faults: Iterable[Fault]) -> bool:
 
 def suggest(wrong: str, valid: Iterable[str]) -> str:
     """`; did you mean 'x'?` with the nearest of `valid`, or nothing when none is near."""
-    near = difflib.get_close_matches(wrong, sorted(valid), n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    near = nearest(wrong, valid)
+    return "" if near is None else f"; did you mean '{near}'?"
+
+
+def nearest(wrong: str, valid: Iterable[str]) -> str | None:
+    """The one of `valid` that was probably meant."""
+    return next(iter(difflib.get_close_matches(wrong, sorted(valid), n=1)), None)

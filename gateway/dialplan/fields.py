@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.dialplan.documents import YamlList, YamlMap, YamlText, YamlValue, describe, shorten
-from gateway.dialplan.faults import Fault, suggest
+from gateway.dialplan.faults import Fault, nearest
 from gateway.dialplan.model import Position, Target
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -31,6 +31,7 @@ class Fields:
         self._values = {key.text: value for key, value in source.entries}
         self._places = {key.text: key.at for key, _ in source.entries}
         self._asked: set[str] = set()
+        self._missing: list[str] = []
 
     def error(self, at: Position, message: str) -> None:
         self.faults.append(Fault.error(at, message))
@@ -49,12 +50,20 @@ class Fields:
         return None if isinstance(value, YamlText) and value.absent else value
 
     def done(self) -> None:
+        """Report the keys that nobody asked for and those that are missing."""
         for key in self._values.keys() - self._asked:
-            hint = suggest(key, self._asked) or f"; it has {', '.join(sorted(self._asked))}"
+            near = nearest(key, self._asked)
+            hint = f"; did you mean '{near}'?" if near else f"; it has {', '.join(sorted(self._asked))}"
             self.error(self._places[key], f"{self.what} has no '{shorten(key)}'{hint}")
+            if near in self._missing:
+                # A mistyped key is one mistake, not an unknown key and a missing one.
+                self._missing.remove(near)
+        for key in self._missing:
+            self.error(self.place(key), f"{self.what} needs '{key}'")
 
     def missing(self, key: str) -> None:
-        self.error(self.place(key), f"{self.what} needs '{key}'")
+        """`key` has to be there; `done` says so."""
+        self._missing.append(key)
 
     def text(self, key: str) -> YamlText | None:
         """A scalar of at least one character, or None."""

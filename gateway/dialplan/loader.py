@@ -117,7 +117,7 @@ def _read_document(document: YamlValue, sources: _Sources) -> None:
         return
     hints = (suggest(key, DOCUMENT_KINDS) for key in fields.names())
     hint = next((hint for hint in hints if hint), "")
-    fields.error(document.at, f"a document has one of {_kinds()}{hint}; separate several with ---")
+    fields.error(document.at, f"a document has one of {_kinds()} (separate several with ---){hint}")
 
 
 def _kinds() -> str:
