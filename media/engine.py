@@ -277,7 +277,7 @@ class Engine:
 
     def _own(self, started: asyncio.Future[None]) -> None:
         try:
-            self._open()
+            endpoint = self._open()
         except Exception as error:
             self.state = State.FAILED
             self.notify(started.set_exception, EngineError(f"PJSIP doesn't start: {_reason(error)}"))
@@ -287,7 +287,7 @@ class Engine:
         self.notify(started.set_result, None)
         try:
             while not self._stopping:
-                self._turn()
+                self._turn(endpoint)
         except BaseException as error:
             log.critical("the SIP owner thread died", exc_info=error)
             self.state = State.FAILED
@@ -298,9 +298,8 @@ class Engine:
         self._reject_commands()
         self._close()
 
-    def _turn(self) -> None:
-        assert self._endpoint is not None
-        self._endpoint.libHandleEvents(POLL_MS)
+    def _turn(self, endpoint: pj.Endpoint) -> None:
+        endpoint.libHandleEvents(POLL_MS)
         self._run_commands()
         self._discarded.clear()
         pj.ringback_reap()
@@ -312,11 +311,11 @@ class Engine:
             command = self._commands.popleft()
             try:
                 value, error = command.run(), None
-            except Exception as raised:
+            except Exception as raised:  # its waiter gets it, whatever it is
                 value, error = None, raised
                 if command.future is None:
                     self._commands_failed += 1
-                    log.error("a posted command failed: %s", _reason(raised), exc_info=raised)
+                    log.exception("a posted command failed: %s", _reason(raised))
             if command.future is not None:
                 results.done.append((command.future, value, error))
         if results.done:
@@ -336,16 +335,17 @@ class Engine:
     def _request_stop(self) -> None:
         self._stopping = True
 
-    def _open(self) -> None:
+    def _open(self) -> pj.Endpoint:
         # A plain Endpoint: a Python subclass would put a handler on the media clock's thread.
         pj.ringback_redirect_log(self.settings.log_level)
-        self._endpoint = pj.Endpoint()
-        self._endpoint.libCreate()
-        self._endpoint.libInit(self._endpoint_config())
+        self._endpoint = endpoint = pj.Endpoint()
+        endpoint.libCreate()
+        endpoint.libInit(self._endpoint_config())
         pj.ringback_install(self.settings.log_level)
-        self._endpoint.libStart()
+        endpoint.libStart()
         self._clock = pj.MediaClock()
         self._clock.start(self.settings.realtime)
+        return endpoint
 
     def _endpoint_config(self) -> pj.EpConfig:
         config = pj.EpConfig()
@@ -360,7 +360,9 @@ class Engine:
         config.medConfig.audioFramePtime = self.settings.ptime_ms
         config.medConfig.ptime = self.settings.ptime_ms
         # Each port costs eight bytes for every port there may be; a call has two or three.
-        config.medConfig.maxMediaPorts = min(self.settings.max_calls * 3 + 64, NEEDED_LIMITS["PJSUA_MAX_CONF_PORTS"])
+        config.medConfig.maxMediaPorts = min(
+            self.settings.max_calls * 3 + 64, NEEDED_LIMITS["PJSUA_MAX_CONF_PORTS"]
+        )
         config.medConfig.hasIoqueue = True  # polled by our clock, see native/src/clock.cpp
         config.medConfig.threadCnt = 1  # asked for, because pjsua insists; stopped by ringback_install
         config.medConfig.noVad = True  # silence is sent too: NATs and RTP timeouts need the stream
@@ -397,6 +399,10 @@ def _check_limits() -> None:
     if reporter is None:
         raise EngineError(f"{pj.__file__} isn't Ringback's pjsua2: build it with media/native/build.py")
     limits = reporter()
-    wrong = [f"{name} is {limits.get(name)}, not {value}" for name, value in NEEDED_LIMITS.items() if limits.get(name) != value]
+    wrong = [
+        f"{name} is {limits.get(name)}, not {value}"
+        for name, value in NEEDED_LIMITS.items()
+        if limits.get(name) != value
+    ]
     if wrong:
         raise EngineError(f"this pjsua2 was built with other limits: {', '.join(wrong)}")

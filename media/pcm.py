@@ -16,7 +16,6 @@ import pjsua2 as pj
 from media.bridge import Bridge, Port
 from media.engine import Engine, EventKind
 
-
 SampleBuffer = bytes | bytearray | memoryview | npt.NDArray[np.int16]
 
 
@@ -106,7 +105,7 @@ class PcmPort:
         buffer = bytearray(2 * (self.readable if samples is None else samples))
         return bytes(buffer[: 2 * self._native.read(buffer)])
 
-    def read_into(self, buffer: SampleBuffer) -> int:
+    def read_into(self, buffer: bytearray | memoryview | npt.NDArray[np.int16]) -> int:
         """Fills a writable buffer of int16; returns the number of samples."""
         return int(self._native.read(buffer))
 
@@ -127,7 +126,7 @@ class PcmPort:
         return int(self._native.write(samples))
 
     def mark(self, id_: int) -> bool:
-        """Asks for `on_mark(id_, heard)` when everything written so far was played. False: 64 wait already."""
+        """Asks for `on_mark(id_, heard)` when all that was written was played. False: 64 wait already."""
         return bool(self._native.mark(id_))
 
     def flush(self) -> None:

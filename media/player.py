@@ -108,7 +108,9 @@ class Player:
             raise RuntimeError("this player is closed")
         for clip in clips:
             if clip.rate != self._engine.rate:
-                raise ValueError(f"clip {clip.name!r} is at {clip.rate} Hz, the bridge at {self._engine.rate}")
+                raise ValueError(
+                    f"clip {clip.name!r} is at {clip.rate} Hz, the bridge at {self._engine.rate}"
+                )
         start = int(start_s * self._engine.rate)
         playback = Playback(self, next(self._ids), self._engine.rate, start)
         if self._current is not None:

@@ -23,7 +23,9 @@ _KEYS: Final = ("123A", "456B", "789C", "*0#D")
 
 def tone(frequencies: Sequence[float], seconds: float, rate: int, *, dbfs: float = -13.0) -> Clip:
     """`frequencies` (Hz) sounding together, each at `dbfs` (of a full-scale sine)."""
-    return Clip.from_float(_wave(frequencies, seconds, rate, dbfs), rate, name="+".join(f"{f:g}" for f in frequencies))
+    return Clip.from_float(
+        _wave(frequencies, seconds, rate, dbfs), rate, name="+".join(f"{f:g}" for f in frequencies)
+    )
 
 
 def silence(seconds: float, rate: int) -> Clip:
@@ -65,13 +67,16 @@ def keys(digits: str, rate: int, *, on_s: float = 0.1, off_s: float = 0.1, dbfs:
 
 def _wave(frequencies: Sequence[float], seconds: float, rate: int, dbfs: float) -> npt.NDArray[np.float64]:
     time = np.arange(round(seconds * rate)) / rate
-    wave: npt.NDArray[np.float64] = sum((np.sin(2 * np.pi * f * time) for f in frequencies), np.zeros(len(time)))
+    wave: npt.NDArray[np.float64] = sum(
+        (np.sin(2 * np.pi * f * time) for f in frequencies), np.zeros(len(time))
+    )
     ramp = min(round(RAMP_S * rate), len(time) // 2)
     if ramp:
         slope = np.linspace(0.0, 1.0, ramp)
         wave[:ramp] *= slope
         wave[-ramp:] *= slope[::-1]
-    return wave * 10.0 ** (dbfs / 20.0)
+    wave *= 10.0 ** (dbfs / 20.0)
+    return wave
 
 
 def _cadence(frequencies: Sequence[float], on_s: float, off_s: float, rate: int, name: str) -> Clip:

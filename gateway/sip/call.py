@@ -81,7 +81,7 @@ def _contained(
     """A fault in a handler ends its own call, loudly, and nothing else."""
 
     @functools.wraps(handler)
-    def wrapper(self: OwnerCall, *args: P.args, **kwargs: P.kwargs) -> None:
+    def wrapper(self: OwnerCall, /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
             handler(self, *args, **kwargs)
         except Exception:
@@ -91,11 +91,11 @@ def _contained(
     return wrapper
 
 
-class OwnerCall(pj.Call):  # type: ignore[misc]  # SWIG's classes are untyped at run time
+class OwnerCall(pj.Call):
     """pjsua2's call. Every method runs on the owner thread.
 
-    It is referenced by its leg, and dropped through `Engine.discard` when the dialog is over: pjsua reuses the
-    numbers of calls, and a late destructor would hang up whoever has the number by then.
+    It is referenced by its leg, and dropped through `Engine.discard` when the dialog is over: pjsua reuses
+    the numbers of calls, and a late destructor would hang up whoever has the number by then.
     """
 
     def __init__(
@@ -171,10 +171,10 @@ class OwnerCall(pj.Call):  # type: ignore[misc]  # SWIG's classes are untyped at
         if self.ended:
             raise LegEnded(self.leg_id)
 
-    # ---- handlers of PJSIP
+    # ---- handlers of PJSIP, by its names
 
     @_contained
-    def onCallState(self, parameter: pj.OnCallStateParam) -> None:
+    def onCallState(self, parameter: pj.OnCallStateParam) -> None:  # noqa: N802
         info = self.getInfo()
         state = info.state
         if state == pj.PJSIP_INV_STATE_EARLY and info.role == pj.PJSIP_ROLE_UAC:
@@ -187,7 +187,7 @@ class OwnerCall(pj.Call):  # type: ignore[misc]  # SWIG's classes are untyped at
             self._disconnect(info, _received(parameter))
 
     @_contained
-    def onCallMediaState(self, parameter: pj.OnCallMediaStateParam) -> None:
+    def onCallMediaState(self, parameter: pj.OnCallMediaStateParam) -> None:  # noqa: N802, ARG002
         info = self.getInfo()  # kept alive: its media list dangles without it
         media = _audio(info)
         if media is None:
@@ -210,12 +210,12 @@ class OwnerCall(pj.Call):  # type: ignore[misc]  # SWIG's classes are untyped at
         )
 
     @_contained
-    def onCallTransferRequest(self, parameter: pj.OnCallTransferRequestParam) -> None:
+    def onCallTransferRequest(self, parameter: pj.OnCallTransferRequestParam) -> None:  # noqa: N802
         # pjsua would dial wherever a REFER points. Until the switch decides on transfers, nobody may.
         parameter.statusCode = pj.PJSIP_SC_DECLINE
 
     @_contained
-    def onCallReplaceRequest(self, parameter: pj.OnCallReplaceRequestParam) -> None:
+    def onCallReplaceRequest(self, parameter: pj.OnCallReplaceRequestParam) -> None:  # noqa: N802
         parameter.statusCode = pj.PJSIP_SC_DECLINE
 
     # ---- inside
@@ -243,7 +243,11 @@ class OwnerCall(pj.Call):  # type: ignore[misc]  # SWIG's classes are untyped at
         status = int(info.lastStatusCode)
         self._tell(
             Disconnected(
-                status, str(info.lastReason), self._cause(status, message), dict(message.mapping), self._quality
+                status,
+                str(info.lastReason),
+                self._cause(status, message),
+                dict(message.mapping),
+                self._quality,
             )
         )
         self._report = None  # breaks the cycle with the leg

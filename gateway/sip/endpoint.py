@@ -38,13 +38,16 @@ class DialError(RingbackError):
 
 @dataclass(frozen=True, slots=True)
 class SipEndpointSettings:
-    """`udp_port`, `tcp_port`: 0 takes any free one, None does without. `codecs`: in order of preference."""
+    """Ports: 0 takes any free one, None does without the transport.
+
+    `rtp_ports`: first and last; None takes any free ones. `codecs`: in order of preference.
+    """
 
     bind_address: str = "0.0.0.0"  # noqa: S104
     udp_port: int | None = 5060
     tcp_port: int | None = 5060
     public_address: str | None = None
-    rtp_ports: tuple[int, int] = (10000, 29999)
+    rtp_ports: tuple[int, int] | None = (10000, 29999)
     codecs: Sequence[str] = ("opus/48000", "G722/16000", "PCMA/8000", "PCMU/8000")
     inband_dtmf: str = "auto"
 
@@ -57,14 +60,14 @@ class Listening:
     tcp_port: int | None
 
 
-class _Account(pj.Account):  # type: ignore[misc]  # SWIG's classes are untyped at run time
+class _Account(pj.Account):
     """Receives INVITEs. Lives on the owner thread."""
 
     def __init__(self, receive: Callable[[int, str], None]) -> None:
         super().__init__()
         self._receive = receive
 
-    def onIncomingCall(self, parameter: pj.OnIncomingCallParam) -> None:
+    def onIncomingCall(self, parameter: pj.OnIncomingCallParam) -> None:  # noqa: N802  # PJSIP's name
         try:
             self._receive(parameter.callId, parameter.rdata.wholeMsg)
         except Exception:
@@ -76,7 +79,11 @@ class SipEndpoint:
     """The SIP side of a node. `on_invite` gets each inbound leg, on the event loop, in state TRYING."""
 
     def __init__(
-        self, engine: Engine, bridge: Bridge, settings: SipEndpointSettings, on_invite: Callable[[SipLeg], None]
+        self,
+        engine: Engine,
+        bridge: Bridge,
+        settings: SipEndpointSettings,
+        on_invite: Callable[[SipLeg], None],
     ) -> None:
         self._engine = engine
         self._bridge = bridge
@@ -124,8 +131,8 @@ class SipEndpoint:
         self._choose_codecs(endpoint)
         self._account = _Account(self._receive)
         self._account.create(self._account_config())
-        first, last = self._rtp_range()
-        pj.ringback_configure_ports(self._account.getId(), first, last, PORT_REST_S)
+        if (ports := self._rtp_range()) is not None:
+            pj.ringback_configure_ports(self._account.getId(), *ports, PORT_REST_S)
         return Listening(udp, tcp)
 
     def _shut(self) -> None:
@@ -162,7 +169,9 @@ class SipEndpoint:
             rank = next((i for i, codec in enumerate(wanted) if lowered.startswith(codec + "/")), None)
             endpoint.codecSetPriority(codec_id, 0 if rank is None else HIGHEST_PRIORITY - rank)
 
-    def _rtp_range(self) -> tuple[int, int]:
+    def _rtp_range(self) -> tuple[int, int] | None:
+        if self._settings.rtp_ports is None:
+            return None
         first, last = self._settings.rtp_ports
         return first + first % 2, last  # RTP takes even ports (RFC 3550 §11)
 
@@ -174,9 +183,10 @@ class SipEndpoint:
         # After the answer pjsua would send an UPDATE or re-INVITE to settle on one codec, which many peers
         # answer badly; the first codec of the answer is used without it.
         config.mediaConfig.lockCodecEnabled = False
-        first, last = self._rtp_range()
-        config.mediaConfig.transportConfig.port = first
-        config.mediaConfig.transportConfig.portRange = last - first
+        if (ports := self._rtp_range()) is not None:
+            first, last = ports
+            config.mediaConfig.transportConfig.port = first
+            config.mediaConfig.transportConfig.portRange = last - first
         if settings.bind_address not in ("0.0.0.0", "::"):  # noqa: S104
             config.mediaConfig.transportConfig.boundAddress = settings.bind_address
         if settings.public_address:
@@ -215,7 +225,8 @@ class SipEndpoint:
 
     def _bind(self, leg: SipLeg, number: int) -> OwnerCall:
         account = self._account
-        assert account is not None
+        if account is None:
+            raise RuntimeError("the endpoint is stopped")
 
         def make(report: Callable[[Report], None]) -> OwnerCall:
             return OwnerCall(account, self._engine, leg.audio, leg.id, report, number)

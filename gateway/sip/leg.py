@@ -50,8 +50,10 @@ class ReinviteRefused(RingbackError):
 
 
 class SipLeg:
-    """A CallLeg over SIP. `inband`: listen for keys in the audio: "auto" (where there are no RTP events), "off",
-    "always"."""
+    """A CallLeg over SIP.
+
+    `inband`: listen for keys in the audio: "auto" (where there are no RTP events), "off", or "always".
+    """
 
     def __init__(
         self,
@@ -101,9 +103,8 @@ class SipLeg:
 
     def track(self, network_id: str) -> None:
         """Owner thread: once the call has its number and its Call-ID."""
-        assert self._call is not None
         self._network_id = network_id
-        self._call.track(self._token)
+        self._live_call().track(self._token)
 
     # ---- what it is
 
@@ -246,8 +247,7 @@ class SipLeg:
                 self._agreed = asyncio.get_running_loop().create_future()
                 try:
                     await self._engine.run(lambda call=call: offer(call))  # type: ignore[misc]
-                    await asyncio.wait_for(self._agreed, REINVITE_TIMEOUT_S)
-                    return
+                    return await asyncio.wait_for(self._agreed, REINVITE_TIMEOUT_S)
                 except ReinviteRefused as refused:
                     if refused.status != 491 or attempt == GLARE_TRIES - 1:
                         raise
