@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.integration.gateway import Gateway
 from tests.integration.gateway_dialplan import write_dialplan
@@ -28,9 +29,20 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    """A node on ephemeral loopback ports with the dialplan of gateway_dialplan.py, for a module's tests.
+
+    So a call that one test leaves behind is the next one's trouble: that none is left is asserted.
+    """
+    directory = tmp_path_factory.mktemp("gateway")
+    async with Gateway(directory, dialplan=write_dialplan(directory / "dialplan")) as running:
+        yield running
+
+
 @pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
-    """A node of its own on ephemeral loopback ports, with the dialplan of gateway_dialplan.py."""
+async def fresh_gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+    """A node of the test's own: its counters begin at 0, and the test may end it."""
     dialplan = write_dialplan(tmp_path / "dialplan")
     async with Gateway(tmp_path / "gateway", dialplan=dialplan) as running:
         yield running

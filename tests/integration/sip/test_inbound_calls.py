@@ -1,0 +1,86 @@
+"""Calls to a running gateway, by SIPp: every scenario is a behaviour, and SIPp's verdict is the assertion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.gateway import Gateway
+from tests.integration.peers import rawsip, sipsak
+from tests.integration.peers.sipp import call
+from tests.integration.peers.wait import until_async
+
+CALLS = [
+    ("uac_basic_call", "100"),
+    ("uac_lost_ack", "102"),
+    ("uac_retransmits_invite", "102"),
+    ("uac_cancel_crossing_200", "102"),
+    ("uac_hangs_up_while_early", "101"),
+    ("uac_hangs_up_when_confirmed", "102"),
+    ("uac_hangs_up_before_ack", "102"),
+    ("uac_reinvite_hold_resume", "102"),
+    ("uac_delayed_offer", "102"),
+    ("uac_dtmf_info", "100"),
+    ("uac_dtmf_info_plain", "100"),
+    ("uac_is_hung_up", "103"),
+    ("uac_offer_without_audio", "102"),
+    ("uac_unknown_codec", "102"),
+    ("uac_malformed_sdp", "102"),
+    ("uac_unknown_number", "999"),
+    ("uac_busy_number", "486"),
+    ("uac_options", "102"),
+]
+
+
+async def no_calls(gateway: Gateway) -> bool:
+    return await gateway.metric("ringback_calls_active") == 0
+
+
+@pytest.mark.parametrize(("scenario", "number"), CALLS, ids=[scenario for scenario, _ in CALLS])
+async def test_a_caller_is_served_as_rfc_3261_says(
+    gateway: Gateway, tmp_path: Path, scenario: str, number: str
+) -> None:
+    result = await call(scenario, gateway.address, tmp_path / "sipp", service=number)
+
+    result.raise_for_failure()
+    await until_async(lambda: no_calls(gateway), "no call is left over")
+    assert await rawsip.is_alive(gateway.target)
+
+
+@pytest.mark.parametrize("number", ["100", "102"])
+async def test_a_caller_on_tcp_is_served_like_one_on_udp(
+    gateway: Gateway, tmp_path: Path, number: str
+) -> None:
+    result = await call("uac_basic_call", gateway.address, tmp_path, service=number, transport="t1")
+
+    result.raise_for_failure()
+
+
+async def test_a_lost_ack_makes_the_gateway_repeat_its_answer(gateway: Gateway, tmp_path: Path) -> None:
+    result = await call("uac_lost_ack", gateway.address, tmp_path, service="102")
+
+    result.raise_for_failure()
+    answers = [part for part in result.messages.split("\n\n") if "SIP/2.0 200" in part and "1 INVITE" in part]
+    assert len(answers) >= 2
+
+
+async def test_a_retransmitted_invite_is_one_call(fresh_gateway: Gateway, tmp_path: Path) -> None:
+    result = await call("uac_retransmits_invite", fresh_gateway.address, tmp_path, service="102")
+
+    result.raise_for_failure()
+    assert await fresh_gateway.metric("ringback_calls_total", result="answered") == 1
+
+
+async def test_many_callers_at_once_are_all_served(fresh_gateway: Gateway, tmp_path: Path) -> None:
+    result = await call(
+        "uac_basic_call", fresh_gateway.address, tmp_path, service="102", calls=50, rate=50, concurrent=50
+    )
+
+    result.raise_for_failure()
+    assert result.successful == 50
+    assert await fresh_gateway.metric("ringback_calls_total", result="answered") == 50
+
+
+async def test_sipsak_finds_the_gateway(gateway: Gateway, tmp_path: Path) -> None:
+    assert await sipsak.options(gateway.address, tmp_path / "sipsak", user="100") == sipsak.ANSWERED
