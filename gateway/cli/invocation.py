@@ -26,3 +26,18 @@ def faults_reported() -> Iterator[None]:
     except RingbackError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
+    except ExceptionGroup as group:  # what a task group makes of an error that passes through it
+        ours, others = group.split(RingbackError)
+        if ours is None or others is not None:
+            raise
+        for fault in _leaves(ours):
+            typer.echo(str(fault), err=True)
+        raise typer.Exit(1) from group
+
+
+def _leaves(group: ExceptionGroup[RingbackError]) -> Iterator[RingbackError]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
