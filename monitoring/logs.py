@@ -14,9 +14,10 @@ from __future__ import annotations
 import logging
 import queue
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from logging.handlers import QueueHandler, QueueListener
+from contextlib import contextmanager, suppress
+from logging.handlers import QueueHandler
 from typing import Literal, TextIO
 
 import structlog
@@ -26,6 +27,7 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "pretty"]
 
 QUEUE_LINES = 10_000
+CLOSE_S = 2.0
 # At info or debug these bury our own lines, and sqlalchemy prints statements with the numbers in them.
 CHATTY = ("aiosqlite", "alembic", "asyncio", "sqlalchemy")
 NUMBER_KEYS = frozenset({"ani", "number", "caller", "callee", "remote", "uri", "from_uri", "to_uri"})
@@ -92,8 +94,32 @@ class _Handoff(QueueHandler):
             return  # whoever reads our log has stopped reading; calls matter more than lines
 
 
+class _LineWriter:
+    """The thread that writes. The library's QueueListener waits for ever for a reader that has stopped."""
+
+    def __init__(self, lines: queue.Queue[logging.LogRecord | None], handler: logging.Handler) -> None:
+        self._lines = lines
+        self._handler = handler
+        self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when every line is written, or when nobody reads them."""
+        with suppress(queue.Full):
+            self._lines.put(None, timeout=CLOSE_S)
+            self._thread.join(CLOSE_S)
+
+    def _run(self) -> None:
+        while (record := self._lines.get()) is not None:
+            self._handler.handle(record)
+
+
 @contextmanager
-def configured(level: Level, format: Format, stream: TextIO | None = None) -> Iterator[None]:
+def configured(
+    level: Level, format: Format, stream: TextIO | None = None, *, queue_lines: int = QUEUE_LINES
+) -> Iterator[None]:
     """Log this way until the block ends; every line is written by then. The default stream is stderr."""
     stream = stream or sys.stderr
     pretty = format == "pretty" or (format == "auto" and stream.isatty())
@@ -111,9 +137,9 @@ def configured(level: Level, format: Format, stream: TextIO | None = None) -> It
             foreign_pre_chain=shared, processors=_rendering(pretty=pretty, colours=stream.isatty())
         )
     )
-    lines: queue.Queue[logging.LogRecord] = queue.Queue(QUEUE_LINES)
+    lines: queue.Queue[logging.LogRecord | None] = queue.Queue(queue_lines)
     handoff = _Handoff(lines)
-    listener = QueueListener(lines, handler)
+    writer = _LineWriter(lines, handler)
     root = logging.getLogger()
     before, before_level = root.handlers[:], root.level
     root.handlers, root.level = [handoff], logging.getLevelNamesMapping()[level.upper()]
@@ -124,11 +150,11 @@ def configured(level: Level, format: Format, stream: TextIO | None = None) -> It
     )
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
-    listener.start()
+    writer.start()
     try:
         yield
     finally:
-        listener.stop()
+        writer.stop()
         root.handlers, root.level = before, before_level
         for name in CHATTY:
             logging.getLogger(name).setLevel(logging.NOTSET)

@@ -67,7 +67,7 @@ def call(
                     on_event=_ignore if as_json else _print_event,
                 )
             )
-    typer.echo(to_json(result) if as_json else _summary(result))
+    typer.echo(to_json(result) if as_json else summary(result))
     if result.result is not CallResult.ANSWERED:
         raise typer.Exit(1)
 
@@ -83,10 +83,11 @@ def _ignore(_event: LegEvent) -> None:
 
 
 def _print_event(event: LegEvent) -> None:
-    typer.echo(_describe(event))
+    typer.echo(describe(event))
 
 
-def _describe(event: LegEvent) -> str:
+def describe(event: LegEvent) -> str:
+    """An event of the leg, in words."""
     match event:
         case Ringing():
             return "ringing"
@@ -107,7 +108,8 @@ def _describe(event: LegEvent) -> str:
             assert_never(event)
 
 
-def _summary(record: CallRecord) -> str:
+def summary(record: CallRecord) -> str:
+    """What became of the call, on a few lines."""
     lines = [f"{record.result.value}: {record.cause} {record.cause_text}".rstrip()]
     lines.append(f"lasted {record.duration_s:.1f} s")
     if (quality := record.quality) is not None:

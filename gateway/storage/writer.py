@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -22,10 +23,18 @@ from monitoring.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-QUEUE_LIMIT = 2000
-BATCH = 100
-PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # between tries of one batch; then it goes into the file
-TRY_S = 10.0
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the writer waits for the database, and how much may wait meanwhile."""
+
+    queue: int = 2000  # records; beyond that the oldest go into the file untried
+    batch: int = 100
+    pauses_s: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0)  # between tries of one batch
+    try_s: float = 10.0
+
+
+DEFAULT_PATIENCE = Patience()
 
 
 class Store(Protocol):
@@ -45,11 +54,13 @@ class CallWriter:
         unsaved: UnsavedCalls,
         metrics: Metrics,
         *,
+        patience: Patience = DEFAULT_PATIENCE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
         self._unsaved = unsaved  # only `run` and `close` touch the file, one after the other
         self._metrics = metrics
+        self._patience = patience
         self._sleep = sleep
         self._queue: deque[CallRecord] = deque()
         self._arrived = asyncio.Event()
@@ -85,10 +96,10 @@ class CallWriter:
         self._metrics.calls_unsaved.set(0)
 
     def _take(self) -> list[CallRecord]:
-        return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+        return [self._queue.popleft() for _ in range(min(self._patience.batch, len(self._queue)))]
 
     async def _store_next(self) -> None:
-        overlong = len(self._queue) > QUEUE_LIMIT
+        overlong = len(self._queue) > self._patience.queue
         batch = self._take()
         try:
             await self._spill(batch if overlong else await self._write_patiently(batch))
@@ -100,7 +111,7 @@ class CallWriter:
 
     async def _write_patiently(self, batch: list[CallRecord]) -> list[CallRecord]:
         """Try until the database works or patience ends; returns what it didn't take."""
-        for pause_s in PAUSES_S:
+        for pause_s in self._patience.pauses_s:
             try:
                 return await self._write(batch)
             except StorageError:
@@ -116,7 +127,7 @@ class CallWriter:
     async def _write(self, batch: list[CallRecord]) -> list[CallRecord]:
         """Store the batch; returns what the database refuses. Raises StorageError when it doesn't work."""
         try:
-            async with asyncio.timeout(TRY_S):
+            async with asyncio.timeout(self._patience.try_s):
                 await self._store.write(*batch)
         except StorageRefused as error:
             self._problem = None
@@ -126,7 +137,7 @@ class CallWriter:
             # One of them is what the database refuses; the others needn't suffer for it.
             return [refused for record in batch for refused in await self._write([record])]
         except TimeoutError as error:
-            self._problem = f"the database didn't answer within {TRY_S:.0f} s"
+            self._problem = f"the database didn't answer within {self._patience.try_s:.0f} s"
             self._count_failure(batch, self._problem)
             raise StorageError("write", self._problem) from error
         except StorageError as error:
@@ -159,8 +170,9 @@ class CallWriter:
         try:
             contents = await asyncio.to_thread(self._unsaved.read)
             refused: list[CallRecord] = []
-            for first in range(0, len(contents.records), BATCH):
-                refused += await self._write(list(contents.records[first : first + BATCH]))
+            size = self._patience.batch
+            for first in range(0, len(contents.records), size):
+                refused += await self._write(list(contents.records[first : first + size]))
             keep = (*contents.unreadable, *map(to_json, refused))
             await asyncio.to_thread(self._unsaved.clear, keep)
         except StorageError:

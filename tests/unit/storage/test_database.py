@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,13 @@ def test_a_url_that_cannot_work_is_refused_without_its_password(url: str, reason
         Database.open(SecretStr(url))
 
     assert "secret" not in str(raised.value)
+
+
+def test_a_missing_driver_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+
+    with pytest.raises(StartupError, match=r"needs the package asyncpg; install ringback\[postgresql\]"):
+        Database.open(SecretStr("postgresql://user:secret@db/ringback"))
 
 
 async def test_a_failure_names_the_operation_and_not_the_parameters(url: SecretStr) -> None:

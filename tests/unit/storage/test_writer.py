@@ -11,10 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.call.cdr import CallRecord
-from gateway.storage import writer as writer_module
 from gateway.storage.database import StorageError, StorageRefused
 from gateway.storage.unsaved import UnsavedCalls
-from gateway.storage.writer import CallWriter
+from gateway.storage.writer import CallWriter, Patience
 from monitoring.metrics import Metrics
 from tests.fakes.clock import ManualClock
 from tests.unit.storage.builders import record
@@ -27,10 +26,13 @@ class FakeStore:
         self.records: dict[str, CallRecord] = {}
         self.failures_left = 0
         self.refused: set[str] = set()
+        self.hangs = False
         self.tries = 0
 
     async def write(self, *records: CallRecord) -> None:
         self.tries += 1
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.failures_left > 0:
             self.failures_left -= 1
             raise StorageError("write", "disk I/O error")
@@ -102,7 +104,7 @@ async def test_a_failure_that_passes_is_waited_out(rig: Rig) -> None:
         await rig.writer.write(record())
         await rig.until(lambda: "leg-1" in rig.store.records)
 
-    assert rig.clock.now() == sum(writer_module.PAUSES_S[:3])
+    assert rig.clock.now() == sum(Patience().pauses_s[:3])
     assert rig.counted("write") == 3
     assert rig.spilled() == []
 
@@ -117,7 +119,7 @@ async def test_a_failure_that_stays_sends_the_record_to_the_file_and_the_probe_r
 
 
 async def test_the_file_is_stored_when_the_database_works_again(rig: Rig) -> None:
-    rig.store.failures_left = len(writer_module.PAUSES_S) + 1
+    rig.store.failures_left = len(Patience().pauses_s) + 1
     async with rig.running():
         await rig.writer.write(record(1))
         await rig.until(lambda: rig.spilled() == ["leg-1"])
@@ -162,11 +164,9 @@ async def test_a_refused_record_stays_in_the_file_at_the_next_start(rig: Rig) ->
         await rig.until(lambda: rig.spilled() == ["leg-1"])
 
 
-async def test_a_queue_that_grows_too_long_goes_to_the_file_untried(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer_module, "QUEUE_LIMIT", 5)
-    monkeypatch.setattr(writer_module, "BATCH", 4)
+async def test_a_queue_that_grows_too_long_goes_to_the_file_untried(rig: Rig) -> None:
+    patience = Patience(queue=5, batch=4)
+    rig.writer = CallWriter(rig.store, rig.unsaved, rig.metrics, patience=patience, sleep=rig.clock.sleep)
     rig.store.failures_left = 1000
     for number in range(8):
         await rig.writer.write(record(number))
@@ -210,6 +210,26 @@ async def test_a_writer_that_is_cancelled_while_it_waits_gives_its_records_to_cl
     await rig.writer.close()
 
     assert rig.spilled() == ["leg-1"]
+
+
+async def test_a_database_that_hangs_counts_as_one_that_fails(rig: Rig) -> None:
+    rig.store.hangs = True
+    rig.writer = CallWriter(rig.store, rig.unsaved, rig.metrics, patience=Patience(try_s=0.0))
+    await rig.writer.write(record())
+
+    await rig.writer.close()
+
+    assert rig.spilled() == ["leg-1"]
+    assert rig.writer.problem() == "the database didn't answer within 0 s"
+
+
+async def test_a_file_that_cannot_be_read_does_not_stop_the_writer(rig: Rig) -> None:
+    rig.unsaved.path.mkdir()  # a directory is what the file can't be
+    async with rig.running():
+        await rig.writer.write(record())
+        await rig.until(lambda: "leg-1" in rig.store.records)
+
+    assert rig.counted("restore") >= 1
 
 
 async def test_a_record_that_no_disk_takes_is_in_the_log(rig: Rig) -> None:
