@@ -1,19 +1,50 @@
 """The harnesses that the leg contract is run over.
 
-Another technology adds itself here: its name to `HARNESSES`, and what makes its harness.
+Another technology adds itself here: its name to `HARNESSES`, and what makes its harness. All tests share one
+event loop, because the media engine belongs to the loop that started it and a process has only one.
 """
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+from collections.abc import AsyncIterator
 
+import pytest
+import pytest_asyncio
+
+from gateway.sip.endpoint import SipEndpoint
+from gateway.sip.leg import SipLeg
 from tests.contract.fake_harness import FakeLegHarness
 from tests.contract.harness import LegHarness
+from tests.contract.sip_harness import SipLegHarness, sip_endpoint
+from tests.integration.peers.ua import UserAgent
 
-HARNESSES = ("fake",)
+HARNESSES = ("fake", "sip")
+
+Endpoint = tuple[SipEndpoint, asyncio.Queue[SipLeg]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def endpoint() -> AsyncIterator[Endpoint]:
+    """The SIP side of a node, once for all tests: starting it takes longer than any of them."""
+    async with sip_endpoint() as running:
+        yield running
+
+
+@pytest.fixture
+def fake_legs() -> FakeLegHarness:
+    return FakeLegHarness()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def sip_legs(endpoint: Endpoint) -> AsyncIterator[SipLegHarness]:
+    sip, arrived = endpoint
+    async with await UserAgent.open() as phone:
+        yield SipLegHarness(sip, phone, arrived)
 
 
 @pytest.fixture(params=HARNESSES)
 def legs(request: pytest.FixtureRequest) -> LegHarness:
     """Makes legs of the technology under test."""
-    return FakeLegHarness()
+    harness: LegHarness = request.getfixturevalue(f"{request.param}_legs")
+    return harness

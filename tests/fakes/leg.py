@@ -83,7 +83,9 @@ class FakeFarEnd:
         self.leg.happen(LegSignal.ANSWERED, Answered())
 
     def acknowledge(self) -> None:
-        """Inbound, after our answer: the ACK."""
+        """Inbound, after our answer: the ACK; it may come after the end."""
+        if self.leg.state is LegState.TERMINATED:
+            return
         self._expect(inbound=True)
         self.leg.happen(LegSignal.ANSWERED, Answered())
 
