@@ -97,7 +97,7 @@ class CallSession:
             except Exception as fault:  # noqa: BLE001  # whatever it is, it ends this call and no other
                 self._failed("session_fault", fault)
             finally:
-                await self._release(listener)
+                await self._release(tasks, listener)
                 if refusal is None:
                     self._admission.leave()
                 record = await self._record()
@@ -119,14 +119,11 @@ class CallSession:
             return
         self._story.dialplan = route.flow.node
         self._story.attributes["dialplan_version"] = self._active.plan.version
-        executor = self._executor = self._make_executor(route)
-        run = tasks.create_task(executor.run())
+        self._executor = self._make_executor(route)
+        run = tasks.create_task(self._executor.run())
         await asyncio.wait({run, listener}, return_when=asyncio.FIRST_COMPLETED)
-        try:
-            async with asyncio.timeout(SETTLE_LIMIT_S if listener.done() else None):
-                result = await run
-        finally:
-            self._story.path = executor.state.path
+        async with asyncio.timeout(SETTLE_LIMIT_S if listener.done() else None):
+            result = await run
         if result.fault is not None:
             self._failed("dialplan_fault", result.fault)
 
@@ -173,29 +170,33 @@ class CallSession:
 
     # Afterwards
 
-    async def _release(self, listener: asyncio.Task[None]) -> None:
+    async def _release(self, tasks: asyncio.TaskGroup, listener: asyncio.Task[None]) -> None:
         """Close the audio, end the leg, and wait for its last event."""
         try:
             self._control.close()
         except Exception as fault:  # noqa: BLE001  # the leg still has to end
             self._failed("player_fault", fault)
+        ending = tasks.create_task(self._end_leg())
         try:
-            async with asyncio.timeout(END_LIMIT_S):
-                await self._leg.hang_up(self._cause_of_release())
-                await listener
-        except TimeoutError:
-            self._log.error("leg_end_unreported", limit_s=END_LIMIT_S)
-        except LegEnded:
-            self._log.debug("leg_ended_first")
-        except Exception as fault:  # noqa: BLE001  # the record still has to be written
-            self._failed("leg_fault", fault)
+            # Not asyncio.timeout: in a task that was cancelled already, as on shutdown, Python 3.11 takes its
+            # own time-out for another cancellation.
+            _, pending = await asyncio.wait({ending, listener}, timeout=END_LIMIT_S)
+            if pending:
+                self._log.error("leg_end_unreported", limit_s=END_LIMIT_S)
         finally:
+            ending.cancel()
             listener.cancel()
 
-    def _cause_of_release(self) -> Cause:
-        return Cause.NORMAL_CLEARING if self._story.fault is None else Cause.TEMPORARY_FAILURE
+    async def _end_leg(self) -> None:
+        cause = Cause.NORMAL_CLEARING if self._story.fault is None else Cause.TEMPORARY_FAILURE
+        try:
+            await self._leg.hang_up(cause)
+        except Exception as fault:  # noqa: BLE001  # the record still has to be written
+            self._failed("leg_fault", fault)
 
     async def _record(self) -> CallRecord:
+        if self._executor is not None:
+            self._story.path = self._executor.state.path
         ended_at = self._services.clock.utc()
         record = record_of(self._story, self._leg, ended_at, self._services.quality_of(self._leg))
         self._services.observer.call_ended(record)

@@ -1,0 +1,111 @@
+"""A node without a network: sessions on fake legs, with a clock that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.call.cdr import CallRecord
+from gateway.call.leg import CallLeg
+from gateway.dialplan.files import AudioFiles
+from gateway.dialplan.prompts import ActivePlan, PlanPrompts
+from gateway.switch.admission import Admission
+from gateway.switch.session import CallSession, SwitchServices
+from tests.fakes.audio import CountingObserver, FakePlayer, FakePrompts, FakeTimers, ListLog, settle
+from tests.fakes.leg import FakeFarEnd, FakeLeg, fake_inbound
+from tests.fakes.plans import plan_of
+
+FLOW = """
+routes:
+  - {dnis: "100", flow: main}
+  - {dnis: "200", flow: main, answer: false}
+  - {dnis: "300", flow: busy}
+---
+flow: main
+start: welcome
+nodes:
+  welcome: {say: Welcome., next: top}
+  top: {menu: Choose., keys: {1: bye, 2: top}, retries: 0}
+  bye: {say: Bye., next: end}
+  end: {hangup: }
+---
+{flow: busy, start: end, nodes: {end: {hangup: user_busy}}}
+"""
+
+
+@dataclass(slots=True)
+class FakeClock:
+    timers: FakeTimers
+
+    def now(self) -> float:
+        return self.timers.now_s
+
+    def utc(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.timers.now_s)
+
+
+@dataclass(slots=True)
+class Node:
+    """Everything that sessions share. `call` starts one."""
+
+    active: ActivePlan
+    prompts: FakePrompts
+    admission: Admission = field(default_factory=lambda: Admission(10))
+    timers: FakeTimers = field(default_factory=FakeTimers)
+    log: ListLog = field(default_factory=ListLog)
+    observer: CountingObserver = field(default_factory=CountingObserver)
+    players: list[FakePlayer] = field(default_factory=list)
+
+    @property
+    def services(self) -> SwitchServices:
+        return SwitchServices(
+            self.open_player, self.log, self.observer, FakeClock(self.timers), timers=self.timers
+        )
+
+    def open_player(self, _leg: CallLeg) -> FakePlayer:
+        self.players.append(FakePlayer())
+        return self.players[-1]
+
+    def session(self, leg: CallLeg) -> CallSession:
+        return CallSession("call-1", leg, self.active, self.admission, self.services)
+
+    async def call(self, called: str = "100") -> Call:
+        leg, far_end = fake_inbound(called=called, headers=[("Call-ID", "abc@far")])
+        return await self.run(leg, far_end)
+
+    async def run(self, leg: FakeLeg, far_end: FakeFarEnd) -> Call:
+        task = asyncio.get_running_loop().create_task(self.session(leg).run())
+        await settle()
+        return Call(self, leg, far_end, task)
+
+
+@dataclass(slots=True)
+class Call:
+    node: Node
+    leg: FakeLeg
+    far_end: FakeFarEnd
+    task: asyncio.Task[CallRecord]
+
+    @property
+    def player(self) -> FakePlayer:
+        return self.node.players[-1]
+
+    async def press(self, digits: str) -> None:
+        self.far_end.press(digits)
+        await settle()
+
+    async def over(self) -> CallRecord:
+        async with asyncio.timeout(5):
+            return await self.task
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    prompts = FakePrompts()
+    plan = plan_of(tmp_path, FLOW)
+    files = AudioFiles(tmp_path, 8000)
+    return Node(ActivePlan(plan, PlanPrompts(prompts, files, lambda _prompt, _error: None)), prompts)
