@@ -93,10 +93,9 @@ class Database:
         try:
             async with self._engine.begin() as connection:
                 yield connection
-        except (DataError, IntegrityError, UnicodeError) as error:
-            raise StorageRefused(operation, _reason(error)) from error
-        except (SQLAlchemyError, OSError) as error:
-            raise StorageError(operation, _reason(error)) from error
+        except (SQLAlchemyError, OSError, UnicodeError) as error:
+            kind = StorageRefused if _is_about_content(error) else StorageError
+            raise kind(operation, _reason(error)) from error
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -128,6 +127,13 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _is_about_content(error: Exception) -> bool:
+    if isinstance(error, DataError | IntegrityError | UnicodeError):
+        return True
+    # asyncpg refuses some arguments itself, and SQLAlchemy takes that for an error of the connection.
+    return isinstance(getattr(getattr(error, "orig", None), "__cause__", None), ValueError)
 
 
 def _reason(error: Exception) -> str:
