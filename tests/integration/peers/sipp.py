@@ -60,11 +60,13 @@ class Sipp:
         transport: str = "u1",
         keys: Mapping[str, str] | None = None,
         extra: Sequence[str] = (),
+        traced: bool = True,
     ) -> None:
         self.scenario = SCENARIOS / f"{scenario}.xml" if isinstance(scenario, str) else scenario
         self.directory = directory
         self.timeout_s = timeout_s
         self._target = target
+        self._traced = traced
         self._ports = Reservation()
         self._media = Reservation(_RTP_PORTS)
         self._control = Reservation()
@@ -93,7 +95,9 @@ class Sipp:
         command = ["sipp", *([self._target] if self._target else []), *self._options]
         command += ["-i", LOOPBACK, "-p", str(self._ports.first), "-cp", str(self._control.first)]
         command += ["-mi", LOOPBACK, "-mp", str(self._media.first), "-nostdin"]
-        command += ["-trace_msg", "-message_file", "messages.txt", "-trace_err", "-error_file", "errors.txt"]
+        if self._traced:
+            command += ["-trace_msg", "-message_file", "messages.txt"]
+        command += ["-trace_err", "-error_file", "errors.txt"]
         command += [
             "-trace_logs",
             "-log_file",
