@@ -132,8 +132,8 @@ def _migrate(connection: Connection) -> None:
 def _is_about_content(error: Exception) -> bool:
     if isinstance(error, DataError | IntegrityError | UnicodeError):
         return True
-    # asyncpg refuses some arguments itself, and SQLAlchemy takes that for an error of the connection.
-    return isinstance(getattr(getattr(error, "orig", None), "__cause__", None), ValueError)
+    # asyncpg refuses some arguments itself, and SQLAlchemy has no name for that.
+    return type(getattr(getattr(error, "orig", None), "__cause__", None)).__name__ == "DataError"
 
 
 def _reason(error: Exception) -> str:
