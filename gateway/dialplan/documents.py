@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -71,6 +71,8 @@ def describe(value: YamlValue) -> str:
             return "a list"
         case YamlMap():
             return "a mapping"
+        case _:
+            assert_never(value)
 
 
 def shorten(text: str, limit: int = 40) -> str:

@@ -67,7 +67,7 @@ def record_of(story: CallStory, leg: CallLeg, ended_at: datetime, quality: Media
         cause_text=text,
         sip_status=ended.sip_status,
         ended_by=ended.by.value,
-        sip_call_id=leg.headers.get("call-id", ""),
+        sip_call_id=leg.network_id,
         dialplan=story.dialplan,
         path=story.path,
         quality=quality,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 import structlog
 
@@ -53,7 +53,7 @@ class SwitchServices:
     call_log: CallLog
     observer: CallObserver
     clock: Clock
-    quality_of: QualityOf = lambda _leg: None
+    quality_of: QualityOf = lambda leg: leg.quality
     timers: Timers | None = None
 
 
@@ -163,6 +163,8 @@ class CallSession:
                 self._log.info("media_direction_changed", direction=event.direction.name.lower())
             case DigitReleased() | Ringing() | EarlyMedia():
                 pass  # a press counts from its beginning; the others are of outbound legs
+            case _:
+                assert_never(event)
 
     def _post(self, event: Connected | Digit) -> None:
         if self._executor is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 import soundfile
@@ -143,6 +144,8 @@ class VirtualCall:
                 self.timers = {}
             case Answer() | OpenEarlyMedia() | StopAudio() | HangUp():
                 pass
+            case _:
+                assert_never(effect)
 
     def __repr__(self) -> str:
         return f"VirtualCall(at {self.state.node}, heard {self.heard})"

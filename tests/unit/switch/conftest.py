@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from gateway.call.cdr import CallRecord
-from gateway.call.leg import CallLeg
+from gateway.call.cdr import CallRecord, MediaQuality
+from gateway.call.leg import CallDirection, CallLeg, Party
 from gateway.dialplan.files import AudioFiles
 from gateway.dialplan.prompts import ActivePlan, PlanPrompts
 from gateway.switch.admission import Admission
 from gateway.switch.session import CallSession, SwitchServices
 from tests.fakes.audio import CountingObserver, FakePlayer, FakePrompts, FakeTimers, ListLog, settle
-from tests.fakes.leg import FakeFarEnd, FakeLeg, fake_inbound
+from tests.fakes.leg import FakeFarEnd, FakeLeg
 from tests.fakes.plans import plan_of
+
+QUALITY = MediaQuality("PCMA/8000", 100, 1, 100, 2.5, 40.0)
 
 FLOW = """
 routes:
@@ -35,6 +37,23 @@ nodes:
 ---
 {flow: busy, start: end, nodes: {end: {hangup: user_busy}}}
 """
+
+
+class CallingLeg(FakeLeg):
+    """A fake inbound leg that is known to its network, and whose media was measured."""
+
+    def __init__(self, called: str = "100", far_end: FakeFarEnd | None = None) -> None:
+        super().__init__(
+            CallDirection.INBOUND, remote=Party("+15551234"), local=Party(called), far_end=far_end
+        )
+
+    @property
+    def network_id(self) -> str:
+        return "abc@far"
+
+    @property
+    def quality(self) -> MediaQuality:
+        return QUALITY
 
 
 @dataclass(slots=True)
@@ -74,19 +93,18 @@ class Node:
         return CallSession("call-1", leg, self.active, self.admission, self.services)
 
     async def call(self, called: str = "100") -> Call:
-        leg, far_end = fake_inbound(called=called, headers=[("Call-ID", "abc@far")])
-        return await self.run(leg, far_end)
+        return await self.run(CallingLeg(called))
 
-    async def run(self, leg: FakeLeg, far_end: FakeFarEnd) -> Call:
+    async def run(self, leg: CallingLeg) -> Call:
         task = asyncio.get_running_loop().create_task(self.session(leg).run())
         await settle()
-        return Call(self, leg, far_end, task)
+        return Call(self, leg, leg.far_end, task)
 
 
 @dataclass(slots=True)
 class Call:
     node: Node
-    leg: FakeLeg
+    leg: CallingLeg
     far_end: FakeFarEnd
     task: asyncio.Task[CallRecord]
 

@@ -10,12 +10,12 @@ from structlog.testing import capture_logs
 
 from gateway.call.cause import Cause
 from gateway.call.cdr import CallResult
-from gateway.call.leg import CallDirection, Ended, LegEvent, Party, Side
+from gateway.call.leg import Ended, LegEvent, Side
 from gateway.call.state import LegState
 from gateway.switch.admission import Admission
 from tests.fakes.audio import FakePlaybackEnd, settle
-from tests.fakes.leg import FakeFarEnd, FakeLeg
-from tests.unit.switch.conftest import Node
+from tests.fakes.leg import FakeFarEnd
+from tests.unit.switch.conftest import QUALITY, CallingLeg, Node
 
 
 async def test_a_call_hears_the_menu_presses_a_key_and_is_hung_up(node: Node) -> None:
@@ -46,6 +46,7 @@ async def test_the_record_says_everything_about_the_call(node: Node) -> None:
     assert record.sip_call_id == "abc@far"
     assert record.started_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert record.duration_s == 30.0
+    assert record.quality == QUALITY
     assert record.dialplan == "main"
     assert record.attributes == {"dialplan_version": node.active.plan.version}
     assert node.log.records == [record]
@@ -68,10 +69,10 @@ async def test_everything_is_released_when_the_caller_hangs_up(node: Node) -> No
 )
 async def test_a_caller_may_hang_up_at_any_moment(node: Node, moment: str) -> None:
     far_end = FakeFarEnd(acknowledges=moment != "while answering")
-    leg = FakeLeg(CallDirection.INBOUND, remote=Party("1"), local=Party("100"), far_end=far_end)
+    leg = CallingLeg(far_end=far_end)
     if moment == "before anything":
         far_end.cancel()
-    call = await node.run(leg, far_end)
+    call = await node.run(leg)
     if moment == "while listening":
         await call.player.finish()
         await call.player.finish()
@@ -175,11 +176,11 @@ async def test_digits_appear_in_no_line_above_debug(node: Node) -> None:
     assert all({"call_id", "leg_id"} <= line.keys() for line in lines)
 
 
-class BrokenLeg(FakeLeg):
+class BrokenLeg(CallingLeg):
     """A leg with a fault in one of its methods."""
 
-    def __init__(self, broken: str, far_end: FakeFarEnd | None = None) -> None:
-        super().__init__(CallDirection.INBOUND, remote=Party("1"), local=Party("100"), far_end=far_end)
+    def __init__(self, broken: str) -> None:
+        super().__init__()
         self._broken = broken
 
     async def answer(self, headers: object = ()) -> None:
@@ -202,7 +203,7 @@ class BrokenLeg(FakeLeg):
 @pytest.mark.parametrize("broken", ["answer", "next_event"])
 async def test_a_fault_of_ours_ends_the_call_and_is_on_record(node: Node, broken: str) -> None:
     leg = BrokenLeg(broken)
-    call = await node.run(leg, leg.far_end)
+    call = await node.run(leg)
 
     record = await call.over()
     assert record.result is CallResult.FAILED
@@ -215,12 +216,34 @@ async def test_a_fault_of_ours_ends_the_call_and_is_on_record(node: Node, broken
 
 async def test_a_leg_that_breaks_while_hanging_up_still_gets_its_record(node: Node) -> None:
     leg = BrokenLeg("hang_up")
-    call = await node.run(leg, leg.far_end)
+    call = await node.run(leg)
     call.task.cancel()
     await settle()
 
     assert node.log.records[0].result is CallResult.FAILED
     assert call.task.cancelled()
+
+
+async def test_a_cancel_that_crosses_our_rejection_is_no_fault(node: Node) -> None:
+    leg = CallingLeg("999")
+    leg.far_end.cancel()
+    call = await node.run(leg)
+
+    record = await call.over()
+    assert record.result is CallResult.CANCELLED
+    assert node.observer.errors == 0
+
+
+async def test_a_leg_that_cannot_be_rejected_is_hung_up(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_arguments: object, **_options: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    leg = CallingLeg("999")
+    monkeypatch.setattr(leg, "reject", refuse)
+    call = await node.run(leg)
+
+    assert (await call.over()).result is CallResult.FAILED
+    assert leg.far_end.ended_with == "503"
 
 
 async def test_a_player_that_cannot_be_closed_does_not_keep_the_leg(node: Node) -> None:
@@ -236,7 +259,7 @@ async def test_a_player_that_cannot_be_closed_does_not_keep_the_leg(node: Node) 
 async def test_a_fault_of_one_session_does_not_touch_another(node: Node) -> None:
     good = await node.call()
     leg = BrokenLeg("answer")
-    bad = await node.run(leg, leg.far_end)
+    bad = await node.run(leg)
     await bad.over()
     await good.player.finish()
 
@@ -269,9 +292,9 @@ async def test_an_end_that_is_never_reported_is_a_failed_call(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.switch.session.END_LIMIT_S", 0.0)
-    leg = FakeLeg(CallDirection.INBOUND, remote=Party("1"), local=Party("300"))
+    leg = CallingLeg("300")
     monkeypatch.setattr(leg, "end", lambda _ended: None)
-    call = await node.run(leg, leg.far_end)
+    call = await node.run(leg)
     call.task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call.task

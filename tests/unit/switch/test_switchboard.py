@@ -7,17 +7,16 @@ from dataclasses import replace
 from gateway.call.cause import Cause
 from gateway.switch.switchboard import Switchboard
 from tests.fakes.audio import settle
-from tests.fakes.leg import FakeLeg, fake_inbound
-from tests.unit.switch.conftest import Node
+from tests.unit.switch.conftest import CallingLeg, Node
 
 
 async def test_each_call_gets_a_session_and_an_id(node: Node) -> None:
     async with Switchboard(node.active, node.admission, node.services) as switchboard:
         far_ends = []
         for _ in range(3):
-            leg, far_end = fake_inbound(called="100")
+            leg = CallingLeg()
             switchboard.accept(leg)
-            far_ends.append(far_end)
+            far_ends.append(leg.far_end)
         await settle()
         assert switchboard.calls == 3
         for far_end in far_ends:
@@ -30,11 +29,11 @@ async def test_each_call_gets_a_session_and_an_id(node: Node) -> None:
 
 async def test_a_call_keeps_the_plan_it_began_with(node: Node) -> None:
     async with Switchboard(node.active, node.admission, node.services) as switchboard:
-        first, _ = fake_inbound(called="100")
+        first = CallingLeg()
         switchboard.accept(first)
         await settle()
         switchboard.active = replace(node.active, plan=replace(node.active.plan, version="next"))
-        second, _ = fake_inbound(called="100")
+        second = CallingLeg()
         switchboard.accept(second)
         await settle()
 
@@ -44,42 +43,42 @@ async def test_a_call_keeps_the_plan_it_began_with(node: Node) -> None:
 
 async def test_draining_refuses_new_calls_and_waits_for_the_present_ones(node: Node) -> None:
     async with Switchboard(node.active, node.admission, node.services) as switchboard:
-        leg, far_end = fake_inbound(called="100")
+        leg = CallingLeg()
         switchboard.accept(leg)
         await settle()
-        far_end.hang_up()
+        leg.far_end.hang_up()
 
         assert await switchboard.drain(5.0) == 0
-        late, late_end = fake_inbound(called="100")
+        late = CallingLeg()
         switchboard.accept(late)
         await settle()
-        assert late_end.ended_with == "503"
+        assert late.far_end.ended_with == "503"
     assert node.observer.rejected == ["draining"]
 
 
 async def test_calls_that_outlast_the_drain_are_hung_up_and_recorded(node: Node) -> None:
     async with Switchboard(node.active, node.admission, node.services) as switchboard:
-        leg, far_end = fake_inbound(called="100")
+        leg = CallingLeg()
         switchboard.accept(leg)
         await settle()
 
         assert await switchboard.drain(0.0) == 1
-    assert far_end.ended_with == "BYE"
+    assert leg.far_end.ended_with == "BYE"
     assert len(node.log.records) == 1
 
 
 async def test_leaving_the_switchboard_leaves_no_call_behind(node: Node) -> None:
     async with Switchboard(node.active, node.admission, node.services) as switchboard:
-        leg, far_end = fake_inbound(called="100")
+        leg = CallingLeg()
         switchboard.accept(leg)
         await settle()
 
-    assert far_end.ended_with == "BYE"
+    assert leg.far_end.ended_with == "BYE"
     assert switchboard.calls == 0
 
 
 async def test_a_leg_that_cannot_be_hung_up_does_not_keep_the_others(node: Node) -> None:
-    class StubbornLeg(FakeLeg):
+    class StubbornLeg(CallingLeg):
         tries = 0
 
         async def hang_up(self, cause: Cause = Cause.NORMAL_CLEARING, *, headers: object = ()) -> None:
@@ -90,12 +89,12 @@ async def test_a_leg_that_cannot_be_hung_up_does_not_keep_the_others(node: Node)
                 raise ZeroDivisionError("ours")
             await super().hang_up(cause)
 
-    plain, plain_end = fake_inbound(called="100")
-    stubborn = StubbornLeg(plain.direction, remote=plain.remote, local=plain.local)
+    plain = CallingLeg()
+    stubborn = StubbornLeg()
     async with Switchboard(node.active, node.admission, node.services) as switchboard:
         switchboard.accept(stubborn)
         switchboard.accept(plain)
         await settle()
 
         assert await switchboard.drain(0.0) == 2
-    assert plain_end.ended_with == "BYE"
+    assert plain.far_end.ended_with == "BYE"
