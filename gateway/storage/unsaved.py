@@ -33,10 +33,10 @@ class Contents:
 
 
 class UnsavedCalls:
-    """The file `unsaved-calls.jsonl` in a directory; it exists only while it has something in it."""
+    """The file at `path`; it exists only while it has something in it."""
 
-    def __init__(self, directory: Path) -> None:
-        self.path = directory / "unsaved-calls.jsonl"
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     def append(self, records: Sequence[CallRecord]) -> None:
         """Add records; they are on the disk when this returns. Raises OSError."""

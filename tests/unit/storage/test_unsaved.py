@@ -13,7 +13,7 @@ from tests.unit.storage.builders import ANSWERED, record
 
 @pytest.fixture
 def unsaved(tmp_path: Path) -> UnsavedCalls:
-    return UnsavedCalls(tmp_path / "var")
+    return UnsavedCalls(tmp_path / "var" / "unsaved-calls.jsonl")
 
 
 def test_what_was_appended_is_read_back(unsaved: UnsavedCalls) -> None:

@@ -46,7 +46,7 @@ class Rig:
 
     def __init__(self, directory: Path) -> None:
         self.store = FakeStore()
-        self.unsaved = UnsavedCalls(directory)
+        self.unsaved = UnsavedCalls(directory / "unsaved-calls.jsonl")
         self.metrics = Metrics()
         self.clock = ManualClock()
         self.writer = CallWriter(self.store, self.unsaved, self.metrics, sleep=self.clock.sleep)
