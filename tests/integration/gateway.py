@@ -41,7 +41,7 @@ port = {http_port}
 path = {dialplan}
 
 [log]
-level = "debug"
+level = "{log_level}"
 format = "json"
 """
 
@@ -56,6 +56,7 @@ class Gateway:
         dialplan: Path,
         max_calls: int = 100,
         rtp_ports: int = RTP_PORTS,
+        log_level: str = "debug",
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
@@ -73,6 +74,7 @@ class Gateway:
                 rtp_first=self._rtp.first,
                 rtp_last=self._rtp.last,
                 max_calls=max_calls,
+                log_level=log_level,
                 dialplan=json.dumps(str(dialplan)),
             )
         )
@@ -95,8 +97,12 @@ class Gateway:
         return await asyncio.to_thread(self._get, path)
 
     async def metric(self, name: str, **labels: str) -> float:
-        """The sum of the samples of one metric with these labels; 0.0 when there is none."""
-        _, body = await self.get("/metrics")
+        """The sum of the samples of one metric with these labels; 0.0 when there is none.
+
+        AssertionError when the node doesn't answer: a dead node has no calls either.
+        """
+        status, body = await self.get("/metrics")
+        assert status == 200, f"the node doesn't give its metrics (status {status})"
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
         return sum(
             float(line.rpartition(" ")[2])

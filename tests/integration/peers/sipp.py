@@ -91,6 +91,10 @@ class Sipp:
     def address(self) -> str:
         return f"{LOOPBACK}:{self.port}"
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
     async def start(self) -> Sipp:
         command = ["sipp", *([self._target] if self._target else []), *self._options]
         command += ["-i", LOOPBACK, "-p", str(self._ports.first), "-cp", str(self._control.first)]
