@@ -35,6 +35,7 @@ from gateway.storage.writer import CallWriter
 from gateway.switch import testcall
 from gateway.switch.admission import Admission
 from gateway.switch.metering import MetricsObserver
+from gateway.switch.recording import RecordedPlayer, recording_path
 from gateway.switch.session import SwitchServices
 from gateway.switch.switchboard import Switchboard
 from gateway.version import VERSION
@@ -56,6 +57,7 @@ log = structlog.get_logger(__name__)
 OUTBOUND_ROOM: Final = 100
 """Calls that PJSIP makes room for beyond those admitted: refusals, and legs of our own."""
 STALLED_AFTER_S: Final = 1.0
+STUCK_AFTER_S: Final = 5.0
 
 
 class EngineDied(RingbackError):
@@ -125,9 +127,11 @@ async def _call_log(settings: Settings, metrics: Metrics, health: Health) -> Asy
             CallStore(database), UnsavedCalls(settings.data_dir / "unsaved-calls.jsonl"), metrics
         )
         health.register("storage", writer.problem)
-        async with _background(writer.run()):
-            yield writer
-        await writer.close()
+        try:
+            async with _background(writer.run()):
+                yield writer
+        finally:
+            await writer.close()
     finally:
         await database.close()
 
@@ -189,7 +193,7 @@ def _folder(path: Path) -> Path:
 
 
 async def run(settings: Settings, *, on_ready: Callable[[], object] | None = None) -> None:
-    """Runs a node until SIGTERM or SIGINT, then drains it: no new calls, and time for the present ones to end.
+    """Runs a node until SIGTERM or SIGINT; then takes no new calls and gives the present ones time to end.
 
     A second signal ends the wait. Raises RingbackError when the node can't start or its engine dies.
     """
@@ -214,7 +218,9 @@ async def run(settings: Settings, *, on_ready: Callable[[], object] | None = Non
         bridge = Bridge(engine)
         active = await _active_plan(settings, engine, metrics)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
-        services = _services(engine, bridge, writer, metrics)
+        recorder = _recorder(engine, bridge, metrics)
+        stack.push_async_callback(recorder.close)
+        services = _services(settings, engine, bridge, recorder, writer, metrics)
         switchboard = await stack.enter_async_context(Switchboard(active, admission, services))
         sip = await stack.enter_async_context(
             _sip(settings, engine, bridge, switchboard.accept, rtp_ports=settings.sip.rtp_ports)
@@ -271,19 +277,39 @@ def _signals(stopping: asyncio.Event, hurry: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _services(engine: Engine, bridge: Bridge, writer: CallWriter, metrics: Metrics) -> SwitchServices:
-    def open_player(leg: CallLeg) -> Player:
+def _services(
+    settings: Settings,
+    engine: Engine,
+    bridge: Bridge,
+    recorder: Recorder,
+    writer: CallWriter,
+    metrics: Metrics,
+) -> SwitchServices:
+    clock = SystemClock()
+
+    def open_player(leg: CallLeg) -> Player | RecordedPlayer:
         player = Player(engine, bridge, f"{leg.id}-player")
         bridge.connect(player.port, leg.audio)
-        return player
+        if not settings.recording.calls:
+            return player
+        path = recording_path(settings.data_dir / "recordings", leg, clock)
+        return RecordedPlayer(player, leg, recorder, path)
 
     return SwitchServices(
         open_player=open_player,
         call_log=writer,
         observer=MetricsObserver(metrics),
-        clock=SystemClock(),
-        quality_of=lambda leg: leg.quality,
+        clock=clock,
+        headers_in=settings.sip.headers_in,
     )
+
+
+def _recorder(engine: Engine, bridge: Bridge, metrics: Metrics) -> Recorder:
+    def failed(error: RecordingError) -> None:
+        metrics.recording_failures.inc()
+        log.error("recording_failed", file=str(error.path), reason=error.reason)
+
+    return Recorder(engine, bridge, on_failure=failed)
 
 
 def _watch(engine: Engine, metrics: Metrics, health: Health) -> None:
@@ -294,12 +320,23 @@ def _watch(engine: Engine, metrics: Metrics, health: Health) -> None:
         return MediaStats(
             ticks=figures.clock.ticks,
             late_ticks=figures.clock.late,
+            skipped_ticks=figures.clock.skipped,
             pcm_underruns=figures.underruns // engine.samples_per_tick,
+            pcm_overruns=figures.overruns // engine.samples_per_tick,
             handler_errors=figures.commands_failed,
+            events_lost=figures.events_lost,
+            malformed=figures.malformed,
+            responses=figures.responses,
         )
 
     metrics.watch_media(stats)
     health.register("media", _Heartbeat(engine, SystemClock()), vital=True)
+    health.register("sip", lambda: _owner_problem(engine), vital=True)
+
+
+def _owner_problem(engine: Engine) -> str | None:
+    idle_s = engine.owner_idle_s
+    return None if idle_s < STUCK_AFTER_S else f"the SIP thread hasn't moved for {idle_s:.1f} s"
 
 
 class _Heartbeat:

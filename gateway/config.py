@@ -111,7 +111,7 @@ class SipSettings(Section):
     inband_dtmf: Literal["auto", "off", "always"] = "auto"
     """Listen for keys in the audio: `auto` only where the far end offers no telephone-event (RFC 4733)."""
     headers_in: Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_lower)] = ()
-    """Headers of an INVITE that become call variables. Case doesn't matter."""
+    """Headers of an INVITE that are kept with the call, as attributes of its record. Case doesn't matter."""
 
     @field_validator("full_response", mode="before")
     @classmethod
@@ -140,8 +140,6 @@ class MediaSettings(Section):
     ptime_ms: Literal[10, 20] = 20
     realtime_priority: Literal["auto", "off"] = "auto"
     """`auto` asks for SCHED_FIFO for the media clock and goes on without it where it isn't permitted."""
-    threads: int = Field(1, ge=1, le=16)
-    """Threads that mix. A second one pays above about 500 calls."""
 
     @field_validator("rate", "ptime_ms", mode="before")
     @classmethod
@@ -182,6 +180,13 @@ class StorageSettings(Section):
     """An SQLAlchemy URL (sqlite:///… or postgresql://…); SQLite in data_dir where it is unset."""
 
 
+class RecordingSettings(Section):
+    """What is kept of what was said."""
+
+    calls: bool = False
+    """Every call, caller and prompts in one WAV file, in data_dir/recordings/DATE/LEG.wav."""
+
+
 class LogSettings(Section):
     """What the node says about itself, on standard error."""
 
@@ -210,6 +215,7 @@ class Settings(BaseSettings):
     dialplan: DialplanSettings = DialplanSettings()
     speech: SpeechSettings = SpeechSettings()
     storage: StorageSettings = StorageSettings()
+    recording: RecordingSettings = RecordingSettings()
     log: LogSettings = LogSettings()
 
     @property

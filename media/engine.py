@@ -16,6 +16,7 @@ import itertools
 import logging
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ from typing import Any, Final, TypeVar
 import pjsua2 as pj
 
 T = TypeVar("T")
+
+_one_a_process = threading.Lock()
+"""Held by the engine that runs: PJSIP has one endpoint, and a second one crashes."""
 
 log = logging.getLogger("ringback.media")
 pjsip_log = logging.getLogger("pjsip")
@@ -110,7 +114,8 @@ class EngineStats:
     events_lost: int  # notices that found the queue to Python full
     malformed: int  # datagrams and streams that weren't SIP
     commands_failed: int  # posted commands that raised
-    underruns: int  # samples of silence that PCM ports had to fill in
+    underruns: int  # samples of silence that closed PCM ports had to fill in
+    overruns: int  # samples from calls that they had to drop
     responses: tuple[tuple[str, int, int], ...]  # (method, status, count), sent and received
 
 
@@ -145,7 +150,8 @@ class Engine:
     def __init__(self, settings: EngineSettings | None = None) -> None:
         self.settings = settings or EngineSettings()
         self.state = State.NEW
-        self.underruns = 0  # of ports that are closed already
+        self.underruns = 0
+        self.overruns = 0
         self._commands: deque[_Command] = deque()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -153,6 +159,7 @@ class Engine:
         self._tokens = itertools.count(1)
         self._fatal: Callable[[BaseException], None] | None = None
         self._commands_failed = 0
+        self._turned_at = time.monotonic()
         # The owner thread's own.
         self._endpoint: pj.Endpoint | None = None
         self._clock: pj.MediaClock | None = None
@@ -168,6 +175,11 @@ class Engine:
     def samples_per_tick(self) -> int:
         return self.settings.rate * self.settings.ptime_ms // 1000
 
+    @property
+    def owner_idle_s(self) -> float:
+        """Seconds since the owner thread was last seen to move; it does twice a second at least."""
+        return time.monotonic() - self._turned_at
+
     # ---- start and stop
 
     async def start(self) -> None:
@@ -175,6 +187,8 @@ class Engine:
         if self.state is not State.NEW:
             raise EngineError("an engine starts once")
         _check_limits()
+        if not _one_a_process.acquire(blocking=False):
+            raise EngineError("another media engine runs in this process")
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._loop = asyncio.get_running_loop()
         started: asyncio.Future[None] = self._loop.create_future()
@@ -184,7 +198,7 @@ class Engine:
         self._loop.add_reader(pj.ringback_fd(), self._collect)
 
     async def stop(self) -> None:
-        """Ends what still runs. Afterwards every future is resolved and the thread is gone. Safe to repeat."""
+        """Ends what still runs. Afterwards every future is resolved, and the thread is gone."""
         if self._thread is None:
             return
         if self.state is State.RUNNING:
@@ -226,7 +240,7 @@ class Engine:
     def discard(self, thing: object) -> None:
         """Owner thread: keeps `thing` until PJSIP isn't inside it, then drops it here.
 
-        A pj.Call that is collected late, or on another thread, hangs up whichever call has its number by then.
+        A pj.Call that is collected late, or elsewhere, hangs up whichever call has its number by then.
         """
         self._discarded.append(thing)
 
@@ -257,6 +271,7 @@ class Engine:
             malformed=malformed,
             commands_failed=self._commands_failed,
             underruns=self.underruns,
+            overruns=self.overruns,
             responses=tuple(pj.ringback_responses()),
         )
 
@@ -277,8 +292,14 @@ class Engine:
 
     def _own(self, started: asyncio.Future[None]) -> None:
         try:
+            self._live(started)
+        finally:
+            _one_a_process.release()
+
+    def _live(self, started: asyncio.Future[None]) -> None:
+        try:
             endpoint = self._open()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whoever started us gets it
             self.state = State.FAILED
             self.notify(started.set_exception, EngineError(f"PJSIP doesn't start: {_reason(error)}"))
             self._close()
@@ -300,28 +321,35 @@ class Engine:
 
     def _turn(self, endpoint: pj.Endpoint) -> None:
         endpoint.libHandleEvents(POLL_MS)
+        self._turned_at = time.monotonic()
         self._run_commands()
         self._discarded.clear()
         pj.ringback_reap()
 
     def _run_commands(self) -> None:
         results = _Results()
-        # Only what is here now: commands that post commands mustn't keep SIP waiting.
-        for _ in range(len(self._commands)):
-            command = self._commands.popleft()
-            try:
-                value, error = command.run(), None
-            except Exception as raised:  # its waiter gets it, whatever it is
-                value, error = None, raised
-                if command.future is None:
-                    self._commands_failed += 1
-                    log.exception("a posted command failed: %s", _reason(raised))
-            if command.future is not None:
-                results.done.append((command.future, value, error))
-        if results.done:
-            self.notify(results.deliver)
+        try:
+            # Only what is here now: commands that post commands mustn't keep SIP waiting.
+            for _ in range(len(self._commands)):
+                self._run_command(self._commands[0], results)
+                self._commands.popleft()  # afterwards: one that ends the thread is rejected with the rest
+        finally:
+            if results.done:
+                self.notify(results.deliver)
         if self._commands:
             pj.ringback_wake()
+
+    def _run_command(self, command: _Command, results: _Results) -> None:
+        value, error = None, None
+        try:
+            value = command.run()
+        except Exception as raised:  # its waiter gets it, whatever it is
+            error = raised
+            if command.future is None:
+                self._commands_failed += 1
+                log.exception("a posted command failed")
+        if command.future is not None:
+            results.done.append((command.future, value, error))
 
     def _reject_commands(self) -> None:
         results = _Results()
@@ -382,7 +410,11 @@ class Engine:
                 self._endpoint.libDestroy()
         except Exception:
             log.exception("PJSIP didn't stop cleanly")
-        self._endpoint = None
+        if self._endpoint is not None:
+            # At once, and not when the last traceback that mentions it is collected: a second endpoint beside
+            # it would abort the process.
+            pj.ringback_delete_endpoint(self._endpoint)
+            self._endpoint = None
 
 
 _LOG_LEVELS = {0: logging.CRITICAL, 1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO}

@@ -148,7 +148,9 @@ class PcmPort:
         if self._closed:
             return
         self._closed = True
-        self._engine.underruns += self.counters.underrun
+        counters = self.counters
+        self._engine.underruns += counters.underrun
+        self._engine.overruns += counters.overrun
         self._engine.unsubscribe(self._token)
         self._bridge.release(self.port)
         self._engine.post(self._shut)

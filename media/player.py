@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
-from enum import Enum
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -18,6 +17,7 @@ import pjsua2 as pj
 from media.bridge import Bridge, Port
 from media.clip import Clip
 from media.engine import Engine, EventKind
+from media.playback import PlaybackEnd
 
 _COMPLETED: Final = 0
 
@@ -30,14 +30,6 @@ def _buffer(clip: Clip) -> pj.ClipBuffer:
     if buffer is None:
         buffer = _buffers[clip] = pj.ClipBuffer(clip.samples)
     return buffer
-
-
-class PlaybackEnd(Enum):
-    """How a playback ended."""
-
-    COMPLETED = "completed"  # played to its last sample
-    STOPPED = "stopped"  # stopped, replaced, or its player closed
-    FAILED = "failed"  # it never got onto the bridge
 
 
 class Playback:

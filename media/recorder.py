@@ -77,12 +77,16 @@ class Recording:
     def resume(self) -> None:
         self._paused = False
 
-    async def stop(self) -> Recorded:
-        """Writes what there is, closes the file and gives it its name. Raises RecordingError."""
+    def finish(self) -> None:
+        """Ends it without waiting: the rest is written, the file closed and given its name."""
         if not self._stopping:
             self._stopping = True
             self._pcm.close()
             self._recorder._nudge()
+
+    async def stop(self) -> Recorded:
+        """Ends it, and returns when the file is complete. Raises RecordingError."""
+        self.finish()
         return await asyncio.shield(self._finished)
 
     # ---- worker

@@ -7,6 +7,7 @@ tests and a second node in the same process don't meet.
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -20,7 +21,7 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -52,10 +53,13 @@ class MediaStats:
 
     ticks: int = 0  # of the media clock
     late_ticks: int = 0  # that began more than half a frame after their time
+    skipped_ticks: int = 0  # that were given up after a stall
     pcm_underruns: int = 0  # frames in which Python had promised audio and delivered none
     pcm_overruns: int = 0  # frames of callers' audio that Python didn't fetch in time
-    bridge_ports: int = 0
-    handler_errors: int = 0  # exceptions caught in the native library's handlers
+    handler_errors: int = 0  # commands to the native library that failed
+    events_lost: int = 0  # notices to Python that found their queue full
+    malformed: int = 0  # datagrams and streams that weren't SIP
+    responses: tuple[tuple[str, int, int], ...] = ()  # SIP: method, status, how many were sent and received
 
 
 class Metrics:
@@ -86,8 +90,6 @@ class Metrics:
             "call_duration", "From the answer to the end.", "seconds", DURATION_BUCKETS, *call
         )
         self.calls_rejected = counter("calls_rejected", "Calls that we refused, by reason.", "reason")
-        self.sip_responses = counter("sip_responses", "Final SIP responses we sent.", "method", "code")
-        self.sip_malformed = counter("sip_malformed", "SIP messages that couldn't be understood.")
         self.rtp_packets_lost = histogram(
             "rtp_packets_lost",
             "Share of a call's packets lost.",
@@ -129,12 +131,6 @@ class Metrics:
     def call_rejected(self, reason: RejectionReason) -> None:
         self.calls_rejected.labels(reason).inc()
 
-    def sip_responded(self, method: str, status: int) -> None:
-        """A final response was sent. Methods and codes that SIP doesn't know count as "other"."""
-        self.sip_responses.labels(
-            method if method in SIP_METHODS else "other", str(status) if 200 <= status <= 699 else "other"
-        ).inc()
-
     def media_quality(self, path: MediaPath, *, packets: int, lost: int, jitter_s: float) -> None:
         """One direction of an ended leg. A leg without packets says nothing about the network."""
         expected = packets + lost
@@ -161,12 +157,27 @@ class _MediaCollector(Collector):
         stats = self._stats()
         for name, text, value in (
             ("media_ticks", "Ticks of the media clock.", stats.ticks),
-            ("media_late_ticks", "Ticks that began more than half a frame late.", stats.late_ticks),
+            ("media_late_ticks", "Ticks that began over 5 ms late.", stats.late_ticks),
+            ("media_skipped_ticks", "Ticks given up after a stall.", stats.skipped_ticks),
             ("pcm_underruns", "Frames of silence where Python's audio was due.", stats.pcm_underruns),
             ("pcm_overruns", "Frames of callers' audio dropped unread.", stats.pcm_overruns),
-            ("media_handler_errors", "Exceptions caught in native handlers.", stats.handler_errors),
+            ("media_handler_errors", "Commands to the native library that failed.", stats.handler_errors),
+            ("media_events_lost", "Notices from native code that found their queue full.", stats.events_lost),
+            ("sip_malformed", "Messages that weren't SIP.", stats.malformed),
         ):
             yield CounterMetricFamily(f"{NAMESPACE}_{name}", text, value=value)
-        yield GaugeMetricFamily(
-            f"{NAMESPACE}_bridge_ports", "Ports on the conference bridge.", value=stats.bridge_ports
-        )
+        yield _responses(stats.responses)
+
+
+def _responses(counts: tuple[tuple[str, int, int], ...]) -> Metric:
+    """Methods and codes that SIP doesn't know count as "other": a scanner's inventions make no series."""
+    family = CounterMetricFamily(
+        f"{NAMESPACE}_sip_responses", "SIP responses sent and received.", labels=("method", "code")
+    )
+    bounded: Counts[tuple[str, str]] = Counts()
+    for method, status, count in counts:
+        known = method if method in SIP_METHODS else "other"
+        bounded[known, str(status) if 100 <= status <= 699 else "other"] += count
+    for labels, count in bounded.items():
+        family.add_metric(labels, count)
+    return family

@@ -161,7 +161,7 @@ class CallLeg(Protocol):
 
     @property
     def network_id(self) -> str:
-        """The technology's own name for the leg (SIP: the Call-ID), for finding it in traces; "" when unknown."""
+        """The technology's own name for the leg (SIP: the Call-ID), to find it in traces; "" when unknown."""
         ...
 
     @property
@@ -174,11 +174,11 @@ class CallLeg(Protocol):
         ...
 
     async def progress(self) -> None:
-        """Inbound, TRYING or EARLY: open the audio before the answer (SIP 183 with SDP); state EARLY."""
+        """Inbound, before the answer: open the audio already (SIP 183 with SDP); state EARLY."""
         ...
 
     async def answer(self, headers: Headers = ()) -> None:
-        """Inbound, TRYING or EARLY: accept. Returns when the answer is sent; `Answered` follows on the ACK."""
+        """Inbound, TRYING or EARLY: accept. Returns when it is sent; `Answered` follows on the ACK."""
         ...
 
     async def reject(self, cause: Cause, *, retry_after_s: int | None = None, headers: Headers = ()) -> None:
@@ -198,7 +198,7 @@ class CallLeg(Protocol):
         ...
 
     async def send_digits(self, digits: str, *, duration_s: float = 0.16) -> None:
-        """CONFIRMED: send key presses (RFC 4733 where agreed, else in-band tones). ValueError on a bad key."""
+        """CONFIRMED: send keys (RFC 4733 where agreed, else tones). ValueError on what isn't a key."""
         ...
 
     async def next_event(self) -> LegEvent:

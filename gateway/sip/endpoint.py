@@ -6,6 +6,7 @@ import errno
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +18,7 @@ from gateway.sip.call import OwnerCall, Report, tx_option
 from gateway.sip.leg import SipLeg
 from gateway.sip.message import parse, party
 from media.bridge import Bridge
-from media.engine import Engine
+from media.engine import Engine, EngineStopped
 
 log = logging.getLogger("ringback.sip")
 
@@ -103,7 +104,8 @@ class SipEndpoint:
 
     async def stop(self) -> None:
         """Takes no more calls. Legs that still live are hung up by the engine's stop."""
-        await self._engine.run(self._shut)
+        with suppress(EngineStopped):  # it has died: there is nothing left to close
+            await self._engine.run(self._shut)
 
     async def dial(
         self, uri: str, *, caller: Party | None = None, headers: Headers = (), display_name: str = ""

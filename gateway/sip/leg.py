@@ -247,10 +247,12 @@ class SipLeg:
                 self._agreed = asyncio.get_running_loop().create_future()
                 try:
                     await self._engine.run(lambda call=call: offer(call))  # type: ignore[misc]
-                    return await asyncio.wait_for(self._agreed, REINVITE_TIMEOUT_S)
+                    await asyncio.wait_for(self._agreed, REINVITE_TIMEOUT_S)
                 except ReinviteRefused as refused:
                     if refused.status != 491 or attempt == GLARE_TRIES - 1:
                         raise
+                else:
+                    return
                 finally:
                     self._agreed = None
                 ours = self._direction is CallDirection.OUTBOUND

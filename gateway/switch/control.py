@@ -10,6 +10,7 @@ from gateway.dialplan.model import Prompt
 from gateway.dialplan.ports import PromptUnavailable
 from gateway.dialplan.prompts import PlanPrompts
 from gateway.switch.ports import OpenPlayer, Player
+from media.playback import PlaybackEnd
 
 
 class LegControl:
@@ -33,8 +34,7 @@ class LegControl:
             # Not before the first audio: a call that is turned away takes no place on the bridge.
             self._player = self._open_player(self._leg)
         end = await self._player.play(clips).finished()
-        # By name: the enum's module loads the native library, which nothing above the media plane needs.
-        if end.name == "FAILED":
+        if end is PlaybackEnd.FAILED:
             raise PromptUnavailable(prompts)
 
     def stop_audio(self) -> None:

@@ -36,3 +36,10 @@ class MetricsObserver:
             setup_s=None if answered_at is None else (answered_at - record.started_at).total_seconds(),
             duration_s=record.duration_s,
         )
+        if (quality := record.quality) is not None:
+            self._metrics.media_quality(
+                "received",
+                packets=quality.packets_received,
+                lost=quality.packets_lost,
+                jitter_s=quality.jitter_ms / 1000,
+            )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from enum import Enum
 from typing import Literal, Protocol
 
-from gateway.call.cdr import CallRecord, MediaQuality
+from gateway.call.cdr import CallRecord
 from gateway.call.leg import CallLeg
 from gateway.dialplan.run import NodeLeft
 from media.clip import Clip
+from media.playback import PlaybackEnd
 
 RejectionReason = Literal["full", "draining", "no_route"]
 
@@ -17,7 +17,7 @@ RejectionReason = Literal["full", "draining", "no_route"]
 class Playback(Protocol):
     """One run of clips through a player."""
 
-    def finished(self) -> Awaitable[Enum]:
+    def finished(self) -> Awaitable[PlaybackEnd]:
         """Returns when all has been played (COMPLETED), was stopped or replaced (STOPPED), or couldn't be
         put on the bridge (FAILED).
         """
@@ -37,9 +37,6 @@ class Player(Protocol):
 
 OpenPlayer = Callable[[CallLeg], Player]
 """Makes a player whose audio goes to the leg. Called on the event loop; returns at once."""
-
-QualityOf = Callable[[CallLeg], MediaQuality | None]
-"""What the media of an ended leg was like, if it had any."""
 
 
 class CallLog(Protocol):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.call.cause import Cause
-from gateway.call.cdr import CallRecord, CallResult, MediaQuality
+from gateway.call.cdr import CallRecord, CallResult
 from gateway.call.leg import CallLeg, Ended, Side
 
 # What a network reports when it, rather than the caller, ended a call that we hadn't answered.
@@ -48,7 +48,7 @@ def result_of(story: CallStory) -> CallResult:
     return CallResult.FAILED if story.ended.cause in _NETWORK_FAILURES else CallResult.CANCELLED
 
 
-def record_of(story: CallStory, leg: CallLeg, ended_at: datetime, quality: MediaQuality | None) -> CallRecord:
+def record_of(story: CallStory, leg: CallLeg, ended_at: datetime) -> CallRecord:
     """The record of a finished inbound call."""
     ended = story.ended if story.ended is not None else Ended(Cause.TEMPORARY_FAILURE, Side.LOCAL)
     cause, text = _cause_of(story, ended)
@@ -70,7 +70,7 @@ def record_of(story: CallStory, leg: CallLeg, ended_at: datetime, quality: Media
         sip_call_id=leg.network_id,
         dialplan=story.dialplan,
         path=story.path,
-        quality=quality,
+        quality=leg.quality,
         attributes=_attributes(story),
     )
 

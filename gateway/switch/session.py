@@ -8,6 +8,7 @@ written. A fault of one session is logged and recorded, and no other session not
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -35,7 +36,7 @@ from gateway.dialplan.run import Connected, Digit, HungUp
 from gateway.errors import LegEnded
 from gateway.switch.admission import Admission, Refusal
 from gateway.switch.control import LegControl
-from gateway.switch.ports import CallLog, CallObserver, OpenPlayer, QualityOf
+from gateway.switch.ports import CallLog, CallObserver, OpenPlayer
 from gateway.switch.records import CallStory, record_of
 
 END_LIMIT_S: Final = 40.0
@@ -47,13 +48,16 @@ SETTLE_LIMIT_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class SwitchServices:
-    """What every session of a node uses. `timers`: the event loop when None."""
+    """What every session of a node uses. `timers`: the event loop when None.
+
+    `headers_in`: headers of the far end's INVITE, in lower case, that are kept in the call record.
+    """
 
     open_player: OpenPlayer
     call_log: CallLog
     observer: CallObserver
     clock: Clock
-    quality_of: QualityOf = lambda leg: leg.quality
+    headers_in: Sequence[str] = ()
     timers: Timers | None = None
 
 
@@ -68,7 +72,8 @@ class CallSession:
         self._admission = admission
         self._services = services
         self._log = structlog.get_logger(__name__).bind(call_id=call_id, leg_id=leg.id)
-        self._story = CallStory(call_id, services.clock.utc())
+        kept = {name: leg.headers[name] for name in services.headers_in if name in leg.headers}
+        self._story = CallStory(call_id, services.clock.utc(), attributes=kept)
         self._control = LegControl(leg, active.prompts, services.open_player)
         self._executor: Executor | None = None
 
@@ -200,7 +205,7 @@ class CallSession:
         if self._executor is not None:
             self._story.path = self._executor.state.path
         ended_at = self._services.clock.utc()
-        record = record_of(self._story, self._leg, ended_at, self._services.quality_of(self._leg))
+        record = record_of(self._story, self._leg, ended_at)
         self._services.observer.call_ended(record)
         self._log.info(
             "call_ended",

@@ -54,7 +54,7 @@ async def follow(
                 story.ended = event
         for helper in helpers:
             helper.cancel()
-    record = record_of(story, leg, clock.utc(), leg.quality)
+    record = record_of(story, leg, clock.utc())
     return replace(record, result=_result(story.ended, answered=story.answered_at is not None))
 
 

@@ -4,7 +4,7 @@ Prints the path of the wheel as the last line; everything else goes to standard 
 cache under a hash of all that it is made from (our files, the source tarball, the Python ABI, the flags), so
 it is built again only when one of them changes. Standard library only: this runs before anything is installed.
 
-The source is PJSIP 2.17 or later, as the pjproject component of Debian sid's source package `asterisk`. apt
+The source is PJSIP 2.17 or later, the pjproject component of Debian sid's source package `asterisk`. apt
 fetches it with its own state beside the system's and checks it against the signed index. Another tarball can
 be given by RINGBACK_PJPROJECT=FILE (with its SHA-256 in RINGBACK_PJPROJECT_SHA256 to have it checked).
 """
@@ -20,13 +20,17 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-INPUTS = ["config_site.h", "ringback.i", "build.py", *sorted(f"src/{p.name}" for p in (HERE / "src").iterdir())]
+INPUTS = [
+    "config_site.h",
+    "ringback.i",
+    "build.py",
+    *sorted(f"src/{p.name}" for p in (HERE / "src").iterdir()),
+]
 SOURCES = sorted(p.name for p in (HERE / "src").glob("*.cpp"))
 MINIMUM = (2, 17)
 NAME = "pjsua2-2.17"
@@ -60,7 +64,9 @@ def say(message: str) -> None:
 
 
 def cache_root() -> Path:
-    base = os.environ.get("RINGBACK_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    base = os.environ.get("RINGBACK_CACHE") or Path(
+        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    )
     return Path(base) / ("" if os.environ.get("RINGBACK_CACHE") else "ringback")
 
 
@@ -70,7 +76,13 @@ def run(command: list[str], cwd: Path, log: Path, **environment: str) -> str:
         out.write(f"$ {' '.join(command)}\n")
         out.flush()
         done = subprocess.run(
-            command, cwd=cwd, stdout=subprocess.PIPE, stderr=out, text=True, env={**os.environ, **environment}, check=False
+            command,
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=out,
+            text=True,
+            env={**os.environ, **environment},
+            check=False,
         )
         out.write(done.stdout)
     if done.returncode:
@@ -167,10 +179,8 @@ def check_against_dsc(dsc: Path, tarball: Path, digest: str) -> None:
 
 
 def unpack(source: Path, work: Path) -> Path:
-    with tarfile.open(source) as archive:
-        archive.extractall(work / "src", filter="data") if sys.version_info >= (3, 11, 4) else archive.extractall(
-            work / "src"
-        )
+    (work / "src").mkdir()
+    run(["tar", "-xf", str(source)], work / "src", work / "unpack.log")
     trees = [path.parent for path in (work / "src").glob("**/version.mak")]
     if not trees:
         raise BuildError(f"{source} isn't PJSIP's source: there is no version.mak in it")
@@ -227,7 +237,9 @@ def build_module(tree: Path, work: Path, log: Path) -> Path:
     return module
 
 
-def compile_all(compiler: str, common: list[str], jobs: list[tuple[Path, list[str]]], out: Path, log: Path) -> None:
+def compile_all(
+    compiler: str, common: list[str], jobs: list[tuple[Path, list[str]]], out: Path, log: Path
+) -> None:
     """All at once: the wrapper takes longer than the rest together."""
     running = []
     for source, options in jobs:
@@ -249,7 +261,8 @@ def pack(module: Path, target: Path) -> Path:
     platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
     wheel = target / f"{NAME}-{tag}-{tag}-{platform}.whl"
     info = f"{NAME}.dist-info"
-    metadata = "Metadata-Version: 2.1\nName: pjsua2\nVersion: 2.17\nSummary: PJSIP's pjsua2 with Ringback's media ports\n"
+    summary = "PJSIP's pjsua2 with Ringback's media ports"
+    metadata = f"Metadata-Version: 2.1\nName: pjsua2\nVersion: 2.17\nSummary: {summary}\n"
     tags = f"Wheel-Version: 1.0\nGenerator: ringback\nRoot-Is-Purelib: false\nTag: {tag}-{tag}-{platform}\n"
     files = {
         module.name: module.read_bytes(),

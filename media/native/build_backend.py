@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import build
+import build  # type: ignore[import-not-found]  # beside this file: see backend-path
 
 
 def get_requires_for_build_wheel(config_settings: Any = None) -> list[str]:
@@ -17,8 +17,10 @@ def get_requires_for_build_sdist(config_settings: Any = None) -> list[str]:
     return []
 
 
-def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
-    wheel = build.wheel()
+def build_wheel(
+    wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None
+) -> str:
+    wheel: Path = build.wheel()
     shutil.copy(wheel, wheel_directory)
     return wheel.name
 

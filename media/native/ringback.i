@@ -229,6 +229,13 @@ class MediaClock {
     }
 };
 
+%pythoncode %{
+def ringback_delete_endpoint(endpoint):
+    """Destroys the C++ object now; what still refers to the Python one must not use it."""
+    endpoint.this.disown()
+    Endpoint.__swig_destroy__(endpoint)
+%}
+
 %inline %{
 PyObject *ringback_limits() {
     PyObject *dict = PyDict_New();

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from gateway.dialplan.ports import ProgressHandler
 from gateway.dialplan.run import NodeLeft
 from gateway.switch.ports import RejectionReason
 from media.clip import Clip
+from media.playback import PlaybackEnd
 from media.speech.synthesiser import SynthesisError
 
 
@@ -28,22 +28,16 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-class FakePlaybackEnd(Enum):
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-
 class FakePlayback:
     """Ends when the test says so."""
 
     def __init__(self) -> None:
-        self._ended: asyncio.Future[FakePlaybackEnd] = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[PlaybackEnd] = asyncio.get_running_loop().create_future()
 
-    async def finished(self) -> FakePlaybackEnd:
+    async def finished(self) -> PlaybackEnd:
         return await asyncio.shield(self._ended)
 
-    def end(self, end: FakePlaybackEnd = FakePlaybackEnd.COMPLETED) -> None:
+    def end(self, end: PlaybackEnd = PlaybackEnd.COMPLETED) -> None:
         if not self._ended.done():
             self._ended.set_result(end)
 
@@ -71,7 +65,7 @@ class FakePlayer:
 
     def stop_current(self) -> None:
         if self.current is not None:
-            self.current.end(FakePlaybackEnd.STOPPED)
+            self.current.end(PlaybackEnd.STOPPED)
             self.current = None
 
     def close(self) -> None:
@@ -80,7 +74,7 @@ class FakePlayer:
         if self.breaks_on_close:
             raise RuntimeError("the bridge is gone")
 
-    async def finish(self, end: FakePlaybackEnd = FakePlaybackEnd.COMPLETED) -> None:
+    async def finish(self, end: PlaybackEnd = PlaybackEnd.COMPLETED) -> None:
         """The present audio comes to its end."""
         await settle()
         assert self.current is not None, "nothing plays"

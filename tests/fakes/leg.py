@@ -18,6 +18,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from gateway.call.cause import Cause, cause_to_sip, parse_reason, sip_to_cause
+from gateway.call.cdr import MediaQuality
 from gateway.call.digits import DIGITS
 from gateway.call.leg import (
     Answered,
@@ -197,6 +198,14 @@ class FakeLeg:
     def audio(self) -> Port:
         assert self._audio is not None, "this fake was made without a place on a bridge"
         return self._audio
+
+    @property
+    def network_id(self) -> str:
+        return f"{self._id}@fake"
+
+    @property
+    def quality(self) -> MediaQuality | None:
+        return None  # there was no media
 
     async def ring(self) -> None:
         self._require(LegAction.RING)

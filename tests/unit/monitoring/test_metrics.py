@@ -66,12 +66,11 @@ def test_a_call_that_was_never_answered_has_no_setup_and_no_duration() -> None:
 def test_what_a_scanner_sends_makes_no_new_label() -> None:
     metrics = Metrics()
 
-    metrics.sip_responded("INVITE", 200)
-    metrics.sip_responded("HELLO", 405)
-    metrics.sip_responded("INVITE", 1234)
+    responses = (("INVITE", 200, 3), ("HELLO", 405, 1), ("GOODBYE", 405, 1), ("INVITE", 1234, 1))
+    metrics.watch_media(lambda: MediaStats(responses=responses))
 
-    assert value(metrics, "sip_responses_total", method="INVITE", code="200") == 1
-    assert value(metrics, "sip_responses_total", method="other", code="405") == 1
+    assert value(metrics, "sip_responses_total", method="INVITE", code="200") == 3
+    assert value(metrics, "sip_responses_total", method="other", code="405") == 2
     assert value(metrics, "sip_responses_total", method="INVITE", code="other") == 1
 
 

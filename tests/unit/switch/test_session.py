@@ -13,7 +13,8 @@ from gateway.call.cdr import CallResult
 from gateway.call.leg import Ended, LegEvent, Side
 from gateway.call.state import LegState
 from gateway.switch.admission import Admission
-from tests.fakes.audio import FakePlaybackEnd, settle
+from media.playback import PlaybackEnd
+from tests.fakes.audio import settle
 from tests.fakes.leg import FakeFarEnd
 from tests.unit.switch.conftest import QUALITY, CallingLeg, Node
 
@@ -133,7 +134,7 @@ async def test_a_route_without_an_answer_speaks_before_it(node: Node) -> None:
 
 async def test_the_call_goes_on_without_a_prompt_that_never_got_on_the_bridge(node: Node) -> None:
     call = await node.call()
-    await call.player.finish(FakePlaybackEnd.FAILED)
+    await call.player.finish(PlaybackEnd.FAILED)
 
     assert node.observer.outcomes == [("welcome", "audio_failed")]
     assert call.player.played[-1] == ("Choose.",)
