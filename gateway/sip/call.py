@@ -178,7 +178,9 @@ class OwnerCall(pj.Call):
         info = self.getInfo()
         state = info.state
         if state == pj.PJSIP_INV_STATE_EARLY and info.role == pj.PJSIP_ROLE_UAC:
-            self._tell(Provisional(info.lastStatusCode, audio=_audio(info) is not None))
+            # Asked of the message, because pjsua opens the media only after this handler.
+            content = _received(parameter).header("content-type") or ""
+            self._tell(Provisional(info.lastStatusCode, audio=content.lower().startswith("application/sdp")))
         elif state == pj.PJSIP_INV_STATE_CONNECTING and info.role == pj.PJSIP_ROLE_UAC:
             self._answer_headers = dict(_received(parameter).mapping)
         elif state == pj.PJSIP_INV_STATE_CONFIRMED:

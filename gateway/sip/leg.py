@@ -83,7 +83,8 @@ class SipLeg:
         self._media = MediaDirection.SENDRECV
         self._told_media = MediaDirection.SENDRECV
         self._rtp_keys_out = False
-        self._early_told = False
+        self._alerted: set[LegEvent] = set()
+        self._taken = False  # a task waits in next_event
         self._ended_by = Side.REMOTE
         self._status_sent: int | None = None
         self._quality: MediaQuality | None = None
@@ -207,7 +208,13 @@ class SipLeg:
     async def next_event(self) -> LegEvent:
         if self._over:
             raise LegEnded(self._id)
-        event = await self._events.get()
+        if self._taken:
+            raise RuntimeError(f"two tasks wait for the events of leg {self._id}")
+        self._taken = True
+        try:
+            event = await self._events.get()
+        finally:
+            self._taken = False
         self._over = isinstance(event, Ended)
         return event
 
@@ -286,11 +293,10 @@ class SipLeg:
 
     def _on_provisional(self, audio: bool) -> None:
         self._state = next_state(self._state, LegSignal.PROGRESSED if audio else LegSignal.ALERTED)
-        if not audio:
-            self._tell(Ringing())
-        elif not self._early_told:
-            self._early_told = True
-            self._tell(EarlyMedia())
+        event = EarlyMedia() if audio else Ringing()
+        if event not in self._alerted:  # provisional responses are repeated every minute (RFC 3261 §13.3.1.1)
+            self._alerted.add(event)
+            self._tell(event)
 
     def _on_confirmed(self, headers: Mapping[str, str]) -> None:
         self._state = next_state(self._state, LegSignal.ANSWERED)
@@ -329,6 +335,8 @@ class SipLeg:
         self._bridge.release(self._audio)
         self._quality = report.quality
         self._call = None
+        if self._direction is CallDirection.OUTBOUND and not self._answered:
+            self._headers = report.headers
         if self._agreed is not None and not self._agreed.done():
             self._agreed.set_exception(LegEnded(self._id))
         self._tell_digits(self._digits.finish(self._now()))

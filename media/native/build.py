@@ -2,7 +2,7 @@
 
 Prints the path of the wheel as the last line; everything else goes to standard error. The wheel lies in a
 cache under a hash of all that it is made from (our files, the source tarball, the Python ABI, the flags), so
-it is built again only when one of them changes. Standard library only: this runs before anything is installed.
+it is built again only when one of them changes. Standard library only: this runs before anything else.
 
 The source is PJSIP 2.17 or later, the pjproject component of Debian sid's source package `asterisk`. apt
 fetches it with its own state beside the system's and checks it against the signed index. Another tarball can
