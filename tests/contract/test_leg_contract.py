@@ -95,6 +95,20 @@ async def test_every_leg_has_an_identity_of_its_own(legs: LegHarness) -> None:
     assert first.id != second.id
 
 
+async def test_a_leg_has_its_place_on_the_bridge_from_the_start_and_keeps_it(legs: LegHarness) -> None:
+    leg, far_end = await legs.inbound()
+    place = leg.audio
+
+    await leg.answer()
+    await event_of(leg)
+    place_when_answered = leg.audio
+    await far_end.hold()
+    await event_of(leg)
+
+    assert place_when_answered is place
+    assert leg.audio is place
+
+
 # -- Inbound, before the answer -----------------------------------------------------------------------------
 
 
