@@ -15,7 +15,7 @@ class CallResult(Enum):
     """What became of a call; the `result` label of `ringback_calls_total`."""
 
     ANSWERED = "answered"
-    REJECTED = "rejected"  # we refused it: unknown number, full, draining, not acceptable
+    REJECTED = "rejected"  # refused: inbound by us (unknown number, full, draining), outbound by the far end
     CANCELLED = "cancelled"  # the caller gave up before the answer
     BUSY = "busy"  # outbound: the far end was busy
     NO_ANSWER = "no_answer"  # outbound: nobody answered in time

@@ -144,11 +144,11 @@ class OwnerCall(pj.Call):
 
     def offer_hold(self) -> None:
         self._require_live()
-        self.setHold(pj.CallOpParam(True))
+        self.setHold(_parameters(()))
 
     def offer_resume(self) -> None:
         self._require_live()
-        parameters = pj.CallOpParam(True)
+        parameters = _parameters(())
         parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
         self.reinvite(parameters)
 
@@ -268,9 +268,16 @@ class OwnerCall(pj.Call):
 
 def _parameters(headers: Headers) -> pj.CallOpParam:
     parameters = pj.CallOpParam(True)
+    audio_only(parameters)
     if headers:
         parameters.txOption = tx_option(headers)
     return parameters
+
+
+def audio_only(parameters: pj.CallOpParam) -> None:
+    """pjsua would offer real-time text and video as well."""
+    parameters.opt.textCount = 0
+    parameters.opt.videoCount = 0
 
 
 def tx_option(headers: Headers) -> pj.SipTxOption:

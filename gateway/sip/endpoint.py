@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import secrets
@@ -14,7 +15,7 @@ import pjsua2 as pj
 
 from gateway.call.leg import CallDirection, Headers, Party
 from gateway.errors import RingbackError, StartupError
-from gateway.sip.call import OwnerCall, Report, tx_option
+from gateway.sip.call import OwnerCall, Report, audio_only, tx_option
 from gateway.sip.leg import SipLeg
 from gateway.sip.message import parse, party
 from media.bridge import Bridge
@@ -25,6 +26,9 @@ log = logging.getLogger("ringback.sip")
 PORT_REST_S: Final = 30.0
 """How long the RTP port of an ended call stays unused, so that its late packets reach nobody."""
 HIGHEST_PRIORITY: Final = 255
+GOODBYE_S: Final = 2.0
+"""How long a stopping endpoint waits for answers to its BYEs: four tries of each (RFC 3261 §17.1.2.2)."""
+GOODBYE_STEP_S: Final = 0.05
 _PJ_ERRNO_START: Final = 120000  # PJ_ERRNO_START_SYS: system errors begin here
 
 
@@ -103,8 +107,13 @@ class SipEndpoint:
         return self._listening
 
     async def stop(self) -> None:
-        """Takes no more calls. Legs that still live are hung up by the engine's stop."""
+        """Hangs up what still lives, lets the goodbyes be answered for a moment, and closes."""
         with suppress(EngineStopped):  # it has died: there is nothing left to close
+            await self._engine.run(lambda: pj.Endpoint.instance().hangupAllCalls())
+            for _ in range(round(GOODBYE_S / GOODBYE_STEP_S)):
+                if not await self._engine.run(pj.ringback_calls):
+                    break
+                await asyncio.sleep(GOODBYE_STEP_S)
             await self._engine.run(self._shut)
 
     async def dial(
@@ -139,7 +148,6 @@ class SipEndpoint:
 
     def _shut(self) -> None:
         if self._account is not None:
-            pj.Endpoint.instance().hangupAllCalls()
             self._account.shutdown()
             self._engine.discard(self._account)
             self._account = None
@@ -213,6 +221,7 @@ class SipEndpoint:
         if not pj.ringback_choose_port():
             raise RuntimeError("no RTP port is free")
         parameters = pj.CallOpParam(True)
+        audio_only(parameters)
         option = tx_option(headers)
         if caller is not None and caller.uri:
             option.localUri = f'"{caller.display_name}" <{caller.uri}>' if caller.display_name else caller.uri

@@ -36,6 +36,9 @@ from media.player import Player
 REINVITE_TIMEOUT_S: Final = 34.0
 """A little over the 32 s after which a transaction gives up by itself (RFC 3261 §17.1.1.2, timer B)."""
 GLARE_TRIES: Final = 3
+ACK_LIMIT_S: Final = 33.0
+"""RFC 3261 §13.3.1.4 gives an ACK 64*T1 (32 s). PJSIP's own timer forgets calls whose answer can't be sent at
+all, because the far end's port is closed."""
 
 _SOURCES: Final = (DigitSource.RTP_EVENT, DigitSource.SIP_INFO, DigitSource.IN_BAND)
 
@@ -94,6 +97,7 @@ class SipLeg:
         self._listener: KeyListener | None = None
         self._reinviting = asyncio.Lock()
         self._agreed: asyncio.Future[None] | None = None
+        self._ack_limit: asyncio.TimerHandle | None = None
         self._call: OwnerCall | None = None
         self._token = engine.subscribe(self._on_native)
 
@@ -172,6 +176,8 @@ class SipLeg:
         call = self._live_call()
         self._answer_sent = True
         await self._engine.run(lambda: call.respond(200, headers))
+        if self._state is not LegState.TERMINATED:
+            self._ack_limit = asyncio.get_running_loop().call_later(ACK_LIMIT_S, self._miss_ack, call)
 
     async def reject(self, cause: Cause, *, retry_after_s: int | None = None, headers: Headers = ()) -> None:
         self._require(LegAction.REJECT)
@@ -239,7 +245,8 @@ class SipLeg:
         if not any(name.lower() == "reason" for name, _ in headers):
             headers = (*headers, ("Reason", format_reason(cause)))
         self._ended_by = Side.LOCAL
-        self._status_sent = status or None
+        cancelled = self._direction is CallDirection.OUTBOUND and not self._answered
+        self._status_sent = 487 if cancelled else status or None  # RFC 3261 §9.1: what a CANCEL brings about
         await self._engine.run(lambda: call.finish(cause, status, headers=headers))
 
     async def _reinvite(self, offer: Callable[[OwnerCall], None]) -> None:
@@ -291,6 +298,14 @@ class SipLeg:
             case Disconnected():
                 self._on_disconnected(report)
 
+    def _miss_ack(self, call: OwnerCall) -> None:
+        self._engine.post(lambda: call.finish(Cause.RECOVERY_ON_TIMER_EXPIRY, 0))
+
+    def _stop_waiting_for_ack(self) -> None:
+        if self._ack_limit is not None:
+            self._ack_limit.cancel()
+            self._ack_limit = None
+
     def _on_provisional(self, audio: bool) -> None:
         self._state = next_state(self._state, LegSignal.PROGRESSED if audio else LegSignal.ALERTED)
         event = EarlyMedia() if audio else Ringing()
@@ -303,6 +318,7 @@ class SipLeg:
         if self._direction is CallDirection.OUTBOUND:
             self._headers = headers
         self._answered = True
+        self._stop_waiting_for_ack()
         self._tell(Answered())
         self._tell_direction()
 
@@ -335,6 +351,7 @@ class SipLeg:
         self._bridge.release(self._audio)
         self._quality = report.quality
         self._call = None
+        self._stop_waiting_for_ack()
         if self._direction is CallDirection.OUTBOUND and not self._answered:
             self._headers = report.headers
         if self._agreed is not None and not self._agreed.done():

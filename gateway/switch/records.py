@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.call.cause import Cause
 from gateway.call.cdr import CallRecord, CallResult
-from gateway.call.leg import CallLeg, Ended, Side
+from gateway.call.leg import CallDirection, CallLeg, Ended, Side
 
 # What a network reports when it, rather than the caller, ended a call that we hadn't answered.
 _NETWORK_FAILURES: Final = frozenset(
@@ -49,16 +49,18 @@ def result_of(story: CallStory) -> CallResult:
 
 
 def record_of(story: CallStory, leg: CallLeg, ended_at: datetime) -> CallRecord:
-    """The record of a finished inbound call."""
+    """The record of a finished call."""
     ended = story.ended if story.ended is not None else Ended(Cause.TEMPORARY_FAILURE, Side.LOCAL)
     cause, text = _cause_of(story, ended)
+    inbound = leg.direction is CallDirection.INBOUND
+    caller, called = (leg.remote, leg.local) if inbound else (leg.local, leg.remote)
     return CallRecord(
         call_id=story.call_id,
         leg_id=leg.id,
         technology=leg.technology.value,
         direction=leg.direction.value,
-        ani=leg.remote.number,
-        dnis=leg.local.number,
+        ani=caller.number,
+        dnis=called.number,
         started_at=story.started_at,
         answered_at=story.answered_at,
         ended_at=ended_at,

@@ -44,6 +44,8 @@
 #include "key_detector.hpp"
 #include "pcm_port.hpp"
 
+#include <pjsua-lib/pjsua.h>
+
 using namespace ringback;
 
 namespace {
@@ -315,5 +317,6 @@ std::vector<int> ringback_levels(int slot) {
     auto levels = ringback::conf_levels(slot);
     return std::vector<int>(levels.begin(), levels.end());
 }
+unsigned ringback_calls() { return pjsua_call_get_count(); }
 unsigned ringback_reap() { return ringback::reap(); }
 %}

@@ -277,21 +277,48 @@ void normalise_info(pjsip_rx_data *rdata) {
     body->len = unsigned(size);
 }
 
+void refuse(pjsip_rx_data *rdata, int status, const char *text, const pjsip_hdr *headers) {
+    pj_str_t reason = pj_str(const_cast<char *>(text));
+    pjsip_endpt_respond_stateless(pjsua_get_pjsip_endpt(), rdata, status, &reason, headers, nullptr);
+}
+
+// pjsua would answer 200 to a MESSAGE from anybody, and take a SUBSCRIBE. Nobody needs them of us.
+void refuse_method(pjsip_rx_data *rdata) {
+    static const pj_str_t name = {const_cast<char *>("Allow"), 5};
+    pj_str_t value = pj_str(const_cast<char *>("INVITE, ACK, CANCEL, BYE, OPTIONS"));
+    pjsip_hdr list;
+    pj_list_init(&list);
+    pj_list_push_back(&list, pjsip_generic_string_hdr_create(rdata->tp_info.pool, &name, &value));
+    refuse(rdata, PJSIP_SC_METHOD_NOT_ALLOWED, "Method Not Allowed", &list);
+}
+
+bool within_dialog(const pjsip_rx_data *rdata) {
+    return rdata->msg_info.to && rdata->msg_info.to->tag.slen;
+}
+
 pj_bool_t on_request(pjsip_rx_data *rdata) {
-    const pjsip_msg *message = rdata->msg_info.msg;
     static const pj_str_t INFO = {const_cast<char *>("INFO"), 4};
-    const pjsip_method &method = message->line.req.method;
-    if (method.id == PJSIP_OTHER_METHOD && pj_strcmp(&method.name, &INFO) == 0) {
-        normalise_info(rdata);
-    } else if (method.id == PJSIP_INVITE_METHOD && rdata->msg_info.to && !rdata->msg_info.to->tag.slen) {
-        if (!choose_port()) {
-            pj_str_t reason = pj_str(const_cast<char *>("No Media Port"));
-            pjsip_endpt_respond_stateless(pjsua_get_pjsip_endpt(), rdata, PJSIP_SC_SERVICE_UNAVAILABLE, &reason,
-                                          nullptr, nullptr);
-            return PJ_TRUE;
-        }
+    const pjsip_method &method = rdata->msg_info.msg->line.req.method;
+    if (within_dialog(rdata)) {
+        if (method.id == PJSIP_OTHER_METHOD && pj_strcmp(&method.name, &INFO) == 0)
+            normalise_info(rdata);
+        return PJ_FALSE;
     }
-    return PJ_FALSE;
+    switch (method.id) {
+    case PJSIP_INVITE_METHOD:
+        if (choose_port())
+            return PJ_FALSE;
+        refuse(rdata, PJSIP_SC_SERVICE_UNAVAILABLE, "No Media Port", nullptr);
+        return PJ_TRUE;
+    case PJSIP_ACK_METHOD:
+    case PJSIP_CANCEL_METHOD:
+    case PJSIP_BYE_METHOD:
+    case PJSIP_OPTIONS_METHOD:
+        return PJ_FALSE;
+    default:
+        refuse_method(rdata);
+        return PJ_TRUE;
+    }
 }
 
 // ---- counting responses --------------------------------------------------------------------------------
