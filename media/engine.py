@@ -60,6 +60,14 @@ class EngineStopped(EngineError):
     """The engine isn't running (any more)."""
 
 
+class PjsipError(EngineError):
+    """PJSIP refused: its status code, and its own words."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
 class State(Enum):
     NEW = "new"
     RUNNING = "running"
@@ -344,7 +352,7 @@ class Engine:
         try:
             value = command.run()
         except Exception as raised:  # its waiter gets it, whatever it is
-            error = raised
+            error = _translated(raised)
             if command.future is None:
                 self._commands_failed += 1
                 log.exception("a posted command failed")
@@ -404,7 +412,6 @@ class Engine:
             if self._clock is not None:
                 self._clock.stop()  # before libDestroy frees the bridge under it
             if self._endpoint is not None:
-                pj.ringback_reap()
                 self._discarded.clear()
                 pj.ringback_uninstall()
                 self._endpoint.libDestroy()
@@ -423,6 +430,15 @@ _LOG_LEVELS = {0: logging.CRITICAL, 1: logging.ERROR, 2: logging.WARNING, 3: log
 def _reason(error: BaseException) -> str:
     """PJSIP's own words for one of its errors."""
     return str(error.info()) if isinstance(error, pj.Error) else str(error)
+
+
+def _translated(error: Exception) -> Exception:
+    """PJSIP's errors have no text of their own, and are nobody's business above the media plane."""
+    if not isinstance(error, pj.Error):
+        return error
+    translated = PjsipError(error.status, _reason(error))
+    translated.__cause__ = error
+    return translated
 
 
 def _check_limits() -> None:

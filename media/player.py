@@ -20,6 +20,8 @@ from media.engine import Engine, EventKind
 from media.playback import PlaybackEnd
 
 _COMPLETED: Final = 0
+MASTER_SLOT: Final = 0
+"""The bridge's own port, whose audio nobody hears."""
 
 # A clip is copied to native memory once, whoever plays it, and freed there when the clip is forgotten here.
 _buffers: WeakKeyDictionary[Clip, pj.ClipBuffer] = WeakKeyDictionary()
@@ -33,7 +35,9 @@ def _buffer(clip: Clip) -> pj.ClipBuffer:
 
 
 class Playback:
-    """One thing being played. It moves on only while somebody listens to the player's port."""
+    """One thing being played. It takes its time whether or not anybody listens, as a prompt on the air does:
+    a call whose far end has no audio for now must not stand still for ever.
+    """
 
     def __init__(self, player: Player, id_: int, rate: int, start: int) -> None:
         self._player = player
@@ -136,6 +140,8 @@ class Player:
             self._engine.notify(self._fail)
             raise
         self.port.attach(self._native.slot())
+        # PJMEDIA asks a port for audio only while it has a listener; the master port always listens.
+        pj.ringback_connect(self._native.slot(), MASTER_SLOT, 1.0)
 
     def _shut(self) -> None:
         self.port.detach()

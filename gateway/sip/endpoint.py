@@ -19,7 +19,7 @@ from gateway.sip.call import OwnerCall, Report, audio_only, tx_option
 from gateway.sip.leg import SipLeg
 from gateway.sip.message import parse, party
 from media.bridge import Bridge
-from media.engine import Engine, EngineStopped
+from media.engine import Engine, EngineError, EngineStopped
 
 log = logging.getLogger("ringback.sip")
 
@@ -128,8 +128,12 @@ class SipEndpoint:
         leg = self._leg(leg_id, CallDirection.OUTBOUND, remote=party(uri), local=ours, headers={})
         try:
             await self._engine.run(lambda: self._call(leg, uri, caller, headers))
-        except (pj.Error, RuntimeError) as error:
-            raise DialError(uri, error.info() if isinstance(error, pj.Error) else str(error)) from error
+        except ValueError:  # a header that isn't fit to be sent
+            self._engine.unsubscribe(leg.token)
+            raise
+        except (EngineError, RuntimeError) as error:
+            self._engine.unsubscribe(leg.token)
+            raise DialError(uri, str(error)) from error
         return leg
 
     # ---- owner thread

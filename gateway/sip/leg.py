@@ -111,6 +111,11 @@ class SipLeg:
         self._network_id = network_id
         self._live_call().track(self._token)
 
+    @property
+    def token(self) -> int:
+        """Under which native code reports about this leg."""
+        return self._token
+
     # ---- what it is
 
     @property

@@ -1,6 +1,7 @@
 #include "bridge_port.hpp"
 
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include <pjsua-lib/pjsua.h>
@@ -11,6 +12,7 @@ namespace ringback {
 namespace {
 std::mutex abandoned_mutex;
 std::vector<std::shared_ptr<PortCore>> abandoned;
+std::set<PortCore *> open_ports; // the owner thread's own; each holds itself while it is in here
 } // namespace
 
 void PortCore::open(const std::shared_ptr<PortCore> &core, const char *name, unsigned rate, unsigned samples) {
@@ -35,19 +37,22 @@ void PortCore::open(const std::shared_ptr<PortCore> &core, const char *name, uns
         core->self_.reset();
         throw pj::Error(status, "open", "no lock for a port", __FILE__, __LINE__);
     }
-    status = pjsua_conf_add_port(core->pool_, &core->port_, &core->slot_);
+    int slot = -1;
+    status = pjsua_conf_add_port(core->pool_, &core->port_, &slot);
     if (status != PJ_SUCCESS) {
-        core->slot_ = -1;
         pjmedia_port_destroy(&core->port_);
         throw pj::Error(status, "open", "the conference bridge is full", __FILE__, __LINE__);
     }
+    core->slot_.store(slot, std::memory_order_release);
+    open_ports.insert(core.get());
 }
 
 void PortCore::close() {
-    if (slot_ < 0)
+    int slot = slot_.exchange(-1, std::memory_order_acq_rel);
+    if (slot < 0)
         return;
-    pjsua_conf_remove_port(slot_);
-    slot_ = -1;
+    open_ports.erase(this);
+    pjsua_conf_remove_port(slot);
     pjmedia_port_destroy(&port_); // drops our reference; the bridge drops its own in its next tick
 }
 
@@ -79,6 +84,12 @@ void abandon(std::shared_ptr<PortCore> core) {
         return;
     std::lock_guard<std::mutex> guard(abandoned_mutex);
     abandoned.push_back(std::move(core));
+}
+
+void close_all() {
+    reap();
+    while (!open_ports.empty())
+        (*open_ports.begin())->close();
 }
 
 unsigned reap() {

@@ -5,6 +5,7 @@
 // collector's thread too, so a handle's destructor doesn't touch PJSIP: it leaves the port to `reap`.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -26,7 +27,7 @@ class PortCore {
     // Owner thread.
     static void open(const std::shared_ptr<PortCore> &core, const char *name, unsigned rate, unsigned samples);
     void close();
-    int slot() const { return slot_; }
+    int slot() const { return slot_.load(std::memory_order_acquire); }
 
   protected:
     const uint64_t token_;
@@ -38,7 +39,7 @@ class PortCore {
 
     pjmedia_port port_{};
     pj_pool_t *pool_ = nullptr;
-    int slot_ = -1;
+    std::atomic<int> slot_{-1}; // written by the owner thread alone
     // The bridge's own reference. It removes ports in its next tick, so the memory must outlive `close`;
     // PJMEDIA calls on_destroy when its last user is gone.
     std::shared_ptr<PortCore> self_;
@@ -65,6 +66,9 @@ template <typename Core> class PortHandle {
 void abandon(std::shared_ptr<PortCore> core);
 // Owner thread: closes what was abandoned; returns how many.
 unsigned reap();
+// Owner thread, before PJSIP goes: closes every port that is still open, so that handles which outlive it are
+// harmless, and so that the next engine doesn't find them.
+void close_all();
 
 template <typename Core> PortHandle<Core>::~PortHandle() {
     if (core_)

@@ -9,6 +9,7 @@
 #include <pjsua-lib/pjsua_internal.h>
 #include <pjsua2/types.hpp>
 
+#include "bridge_port.hpp"
 #include "hub.hpp"
 
 namespace ringback {
@@ -409,6 +410,7 @@ void install(int log_level) {
 }
 
 void uninstall() {
+    close_all();
     pjsip_endpt_unregister_module(pjsua_get_pjsip_endpt(), &reader);
     if (waker.key) {
         pj_ioqueue_unregister(waker.key); // closes its socket too

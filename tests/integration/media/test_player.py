@@ -123,6 +123,13 @@ async def test_playing_can_begin_inside_a_clip(engine: Engine, bridge: Bridge, p
     assert playback.position_s == pytest.approx(0.6)
 
 
+async def test_a_playback_takes_its_time_though_nobody_listens(player: Player) -> None:
+    playback = player.play([note(A4, 0.2)])
+
+    async with asyncio.timeout(2):
+        assert await playback.finished() is PlaybackEnd.COMPLETED
+
+
 async def test_nothing_to_play_ends_at_once(engine: Engine, bridge: Bridge, player: Player) -> None:
     async with Ear(engine, bridge, player.port):
         playback = player.play([])
