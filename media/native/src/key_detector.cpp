@@ -11,8 +11,8 @@ namespace {
 constexpr double FREQUENCIES[8] = {697, 770, 852, 941, 1209, 1336, 1477, 1633};
 constexpr char KEYS[4][4] = {{'1', '2', '3', 'A'}, {'4', '5', '6', 'B'}, {'7', '8', '9', 'C'}, {'*', '0', '#', 'D'}};
 
-// Of each tone, as the amplitude of a sine: -46 dBFS, below what Q.24 asks for.
-constexpr float MIN_AMPLITUDE = 164.0f;
+// Of each tone, as the amplitude of a sine: -50 dBFS, below what Q.24 asks for.
+constexpr float MIN_AMPLITUDE = 104.0f;
 // Row against column, either way: 8 dB. Q.24 lists 4 to 10 dB, by administration.
 constexpr float MAX_TWIST = 6.31f;
 // The strongest of a group above its runner-up: 6 dB.

@@ -9,8 +9,9 @@
 namespace ringback {
 
 // Goertzel filters over blocks of 102 samples at 8 kHz (12.75 ms): their bandwidth of 78 Hz takes tones that
-// are 1.5 % off and refuses those 3.5 % off. Two blocks in a row begin a key, two without it end it, which
-// refuses tones under 23 ms, takes those of 40 ms, and rides over short interruptions.
+// are 1.5 % off and refuses those 3.5 % off. Two blocks in a row begin a key, two without it end it: tones of
+// 40 ms are always taken, those under 17 ms never (a block counts when two thirds of it are tone), and short
+// interruptions are ridden over.
 class KeyDetector {
   public:
     explicit KeyDetector(unsigned rate); // 8000 or 16000 Hz

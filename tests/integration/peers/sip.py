@@ -139,11 +139,17 @@ class AudioMedia:
     direction: str
 
 
+Codecs = Sequence[tuple[int, str]]
+"""Payload type and encoding of each."""
+
+PCMU_AND_EVENTS: Final[Codecs] = ((0, "PCMU/8000"), (101, "telephone-event/8000"))
+
+
 def audio_sdp(
     host: str,
     port: int,
     *,
-    codecs: Sequence[tuple[int, str]] = ((0, "PCMU/8000"), (101, "telephone-event/8000")),
+    codecs: Codecs = PCMU_AND_EVENTS,
     direction: str = "sendrecv",
     version: int = 1,
 ) -> str:

@@ -14,6 +14,8 @@ from typing import Final, Self, cast
 from tests.integration.peers.ports import LOOPBACK
 from tests.integration.peers.rtp import RtpEnd
 from tests.integration.peers.sip import (
+    PCMU_AND_EVENTS,
+    Codecs,
     SipMessage,
     address_uri,
     audio_sdp,
@@ -57,11 +59,13 @@ class UserAgent(asyncio.DatagramProtocol):
     def uri(self) -> str:
         return f"sip:{self.user}@{LOOPBACK}:{self.port}"
 
-    async def call(self, target: str, *, headers: Headers = (), sdp: str | None = None) -> UaCall:
-        """Send an INVITE. `sdp`: None offers PCMU and events, "" makes no offer."""
+    async def call(
+        self, target: str, *, headers: Headers = (), sdp: str | None = None, codecs: Codecs = PCMU_AND_EVENTS
+    ) -> UaCall:
+        """Send an INVITE that offers `codecs`. `sdp`: instead of that offer; "" makes none."""
         rtp = await RtpEnd.open()
         call = UaCall(self, uri_host_port(target), f"{secrets.token_hex(8)}@{LOOPBACK}", rtp)
-        call.invite(target, headers, audio_sdp(LOOPBACK, rtp.port) if sdp is None else sdp)
+        call.invite(target, headers, audio_sdp(LOOPBACK, rtp.port, codecs=codecs) if sdp is None else sdp)
         self._calls[call.call_id] = call
         return call
 
