@@ -142,6 +142,9 @@ def fetch_source(cache: Path, work: Path) -> Path:
         "Dir::Etc::sourceparts": apt / "parts",
         "Acquire::Languages": "none",
         "Acquire::Retries": "3",
+        # Mirrors that are frozen for reproducible builds serve an index that has run out; its signature and
+        # its checksums are verified all the same.
+        "Acquire::Check-Valid-Until": "false",
         "APT::Sandbox::User": "root",
     }
     command = ["apt-get", "-qq", *(f"-o{key}={value}" for key, value in options.items())]
