@@ -25,13 +25,17 @@ from typing import Any, Final, TypeVar
 
 import pjsua2 as pj
 
+from media.pjsip_log import PjsipLog
+
 T = TypeVar("T")
+
+_tokens = itertools.count(1)
+"""Never given twice in a process, so that a late event of one engine means nothing to the next."""
 
 _one_a_process = threading.Lock()
 """Held by the engine that runs: PJSIP has one endpoint, and a second one crashes."""
 
 log = logging.getLogger("ringback.media")
-pjsip_log = logging.getLogger("pjsip")
 
 POLL_MS: Final = 500
 """Upper bound of one poll; the waker ends it sooner whenever there is work."""
@@ -164,7 +168,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._subscribers: dict[int, Subscriber] = {}
-        self._tokens = itertools.count(1)
+        self._pjsip_log = PjsipLog()
         self._fatal: Callable[[BaseException], None] | None = None
         self._commands_failed = 0
         self._turned_at = time.monotonic()
@@ -256,7 +260,7 @@ class Engine:
 
     def subscribe(self, subscriber: Subscriber) -> int:
         """Returns the token under which native code reports to `subscriber`; never given twice."""
-        token = next(self._tokens)
+        token = next(_tokens)
         self._subscribers[token] = subscriber
         return token
 
@@ -285,8 +289,8 @@ class Engine:
 
     def _collect(self) -> None:
         events, lines = pj.ringback_collect()
-        for level, text in lines:
-            pjsip_log.log(_LOG_LEVELS.get(level, logging.DEBUG), "%s", text.strip())
+        if lines:
+            self._pjsip_log.write(lines)
         for kind, token, a, b in events:
             subscriber = self._subscribers.get(token)
             if subscriber is None:
@@ -422,9 +426,6 @@ class Engine:
             # it would abort the process.
             pj.ringback_delete_endpoint(self._endpoint)
             self._endpoint = None
-
-
-_LOG_LEVELS = {0: logging.CRITICAL, 1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO}
 
 
 def _reason(error: BaseException) -> str:
