@@ -25,6 +25,8 @@ from typing import Any, Final, TypeVar
 
 import pjsua2 as pj
 
+from media.figures import ClockFigures, EngineStats
+from media.limits import NEEDED_LIMITS, check_limits
 from media.pjsip_log import PjsipLog
 
 T = TypeVar("T")
@@ -43,17 +45,6 @@ POLL_MS: Final = 500
 SWITCH_INTERVAL_S: Final = 0.0005
 """A Python loop on another thread delays signalling by this much and not by 5 ms a turn (INVITE to 200 at 20
 calls a second beside such a loop: p50 112 ms with the default, 4 ms with this)."""
-
-NEEDED_LIMITS: Final = {
-    "PJSUA_MAX_CALLS": 2000,
-    "PJSUA_MAX_CONF_PORTS": 8192,
-    "PJ_IOQUEUE_MAX_HANDLES": 16384,
-    "PJSIP_MAX_TRANSPORTS": 4096,
-    "PJSIP_MAX_TSX_COUNT": 65535,
-    "PJSIP_MAX_DIALOG_COUNT": 65535,
-    "PJMEDIA_HAS_SRTP": 1,
-}
-"""media/native/config_site.h, as the running module reports it."""
 
 
 class EngineError(Exception):
@@ -106,29 +97,6 @@ class EngineSettings:
     user_agent: str = "Ringback"
     realtime: bool = True
     log_level: int = 2  # PJSIP's: 1 errors, 2 warnings, 3 information, 4 debugging
-
-
-@dataclass(frozen=True, slots=True)
-class ClockFigures:
-    """How punctual the media clock is. Times in microseconds; `worst_us` since it was last asked for."""
-
-    ticks: int
-    late: int  # began over 5 ms after their time
-    skipped: int  # given up after a stall of more than 200 ms
-    worst_us: int
-    busy_us: int
-    scheduling: str  # "fifo", "nice" or "plain"
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStats:
-    clock: ClockFigures
-    events_lost: int  # notices that found the queue to Python full
-    malformed: int  # datagrams and streams that weren't SIP
-    commands_failed: int  # posted commands that raised
-    underruns: int  # samples of silence that closed PCM ports had to fill in
-    overruns: int  # samples from calls that they had to drop
-    responses: tuple[tuple[str, int, int], ...]  # (method, status, count), sent and received
 
 
 @dataclass(slots=True)
@@ -198,7 +166,10 @@ class Engine:
         """Returns when PJSIP runs and the clock ticks. Raises EngineError when either can't."""
         if self.state is not State.NEW:
             raise EngineError("an engine starts once")
-        _check_limits()
+        try:
+            check_limits()
+        except RuntimeError as error:
+            raise EngineError(str(error)) from error
         if not _one_a_process.acquire(blocking=False):
             raise EngineError("another media engine runs in this process")
         sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -440,18 +411,3 @@ def _translated(error: Exception) -> Exception:
     translated = PjsipError(error.status, _reason(error))
     translated.__cause__ = error
     return translated
-
-
-def _check_limits() -> None:
-    """Refuses a pjsua2 that isn't ours: the published ones allow four calls."""
-    reporter = getattr(pj, "ringback_limits", None)
-    if reporter is None:
-        raise EngineError(f"{pj.__file__} isn't Ringback's pjsua2: build it with media/native/build.py")
-    limits = reporter()
-    wrong = [
-        f"{name} is {limits.get(name)}, not {value}"
-        for name, value in NEEDED_LIMITS.items()
-        if limits.get(name) != value
-    ]
-    if wrong:
-        raise EngineError(f"this pjsua2 was built with other limits: {', '.join(wrong)}")

@@ -1,5 +1,5 @@
 /* PJSIP's build-time limits and switches for Ringback. Each is asserted again when the process starts
- * (media/native/src/endpoint.cpp, media/engine.py), so that a foreign pjsua2 is refused and not half-used. */
+ * (media/native/src/endpoint.cpp, media/limits.py), so that a foreign pjsua2 is refused and not half-used. */
 #define PJMEDIA_HAS_VIDEO               0
 
 /* PJSIP's defaults (4 calls, 64 handles, 254 conference ports) are a phone's. */

@@ -9,7 +9,8 @@ import pjsua2 as pj
 import pytest
 
 from media.bridge import Bridge, Port
-from media.engine import NEEDED_LIMITS, Engine, EngineError, EngineStopped, State
+from media.engine import Engine, EngineError, EngineStopped, State
+from media.limits import NEEDED_LIMITS
 from tests.integration.media.ear import Ear
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
