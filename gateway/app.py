@@ -326,6 +326,7 @@ def _watch(engine: Engine, metrics: Metrics, health: Health) -> None:
             handler_errors=figures.commands_failed,
             events_lost=figures.events_lost,
             malformed=figures.malformed,
+            portless=figures.portless,
             responses=figures.responses,
         )
 

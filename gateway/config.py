@@ -99,7 +99,8 @@ class SipSettings(Section):
     full_response: Literal[486, 503] = 503
     """486 (Busy Here) makes most carriers try the next trunk; 503 makes them rest this one for a while."""
     rtp_ports: Annotated[tuple[Port, Port], BeforeValidator(_split_commas)] = (10000, 29999)
-    """First and last. A leg takes two (RTP, RTCP); a wide range keeps the search for a free pair short."""
+    """First and last. A leg takes two (RTP, RTCP), which rest for 30 s after it, so that its late packets
+    reach nobody: the range should hold 2 * (calls at a time + 30 * calls a second) ports."""
     codecs: Annotated[tuple[Codec, ...], BeforeValidator(_split_commas), Field(min_length=1)] = (
         "opus/48000",
         "G722/16000",

@@ -247,11 +247,12 @@ class Engine:
     def stats(self) -> EngineStats:
         """Figures since the start; any time."""
         clock = ClockFigures(*self._clock.stats()) if self._clock else ClockFigures(0, 0, 0, 0, 0, "plain")
-        lost, malformed = pj.ringback_counters()
+        lost, malformed, portless = pj.ringback_counters()
         return EngineStats(
             clock=clock,
             events_lost=lost,
             malformed=malformed,
+            portless=portless,
             commands_failed=self._commands_failed,
             underruns=self.underruns,
             overruns=self.overruns,

@@ -22,6 +22,7 @@ class EngineStats:
     clock: ClockFigures
     events_lost: int  # notices that found the queue to Python full
     malformed: int  # datagrams and streams that weren't SIP
+    portless: int  # calls refused because every RTP port was used or resting
     commands_failed: int  # posted commands that raised
     underruns: int  # samples of silence that closed PCM ports had to fill in
     overruns: int  # samples from calls that they had to drop

@@ -6,27 +6,19 @@ import pjsua2 as pj
 
 from media.bridge import Bridge, Port
 from media.engine import Engine
+from media.seat import Seat
 
 
 class KeyListener:
     """A port that reports the keys it hears (EventKind.KEY_DOWN and KEY_UP) to the subscriber of `token`."""
 
     def __init__(self, engine: Engine, bridge: Bridge, token: int) -> None:
-        self.port = Port("keys")
-        self._engine = engine
-        self._bridge = bridge
-        self._native = pj.KeyTap(token, engine.rate)
-        engine.post(self._open)
+        self._seat = Seat(engine, bridge, pj.KeyTap(token, engine.rate), "keys")
+
+    @property
+    def port(self) -> Port:
+        return self._seat.port
 
     def close(self) -> None:
         """Takes it off the bridge."""
-        self._bridge.release(self.port)
-        self._engine.post(self._shut)
-
-    def _open(self) -> None:
-        self._native.open(self.port.name, self._engine.rate, self._engine.samples_per_tick)
-        self.port.attach(self._native.slot())
-
-    def _shut(self) -> None:
-        self.port.detach()
-        self._native.close()
+        self._seat.leave()

@@ -15,6 +15,7 @@ import pjsua2 as pj
 
 from media.bridge import Bridge, Port
 from media.engine import Engine, EventKind
+from media.seat import Seat
 
 SampleBuffer = bytes | bytearray | memoryview | npt.NDArray[np.int16]
 
@@ -67,9 +68,7 @@ class PcmPort:
         on_ended: Callable[[], object] = _ignore,
     ) -> None:
         settings = settings or PcmSettings()
-        self.port = Port(name)
         self._engine = engine
-        self._bridge = bridge
         self._notices: dict[int, Callable[[int, int], object]] = {
             EventKind.PCM_READABLE: lambda samples, _: on_readable(samples),
             EventKind.PCM_LOW: lambda samples, _: on_low(samples),
@@ -91,7 +90,12 @@ class PcmPort:
             samples(settings.prebuffer_s),
             samples(settings.low_water_s),
         )
-        engine.post(self._open)
+        self._seat = Seat(engine, bridge, self._native, name)
+
+    @property
+    def port(self) -> Port:
+        """Its place on the bridge."""
+        return self._seat.port
 
     # ---- from the call; any one thread
 
@@ -152,16 +156,7 @@ class PcmPort:
         self._engine.underruns += counters.underrun
         self._engine.overruns += counters.overrun
         self._engine.unsubscribe(self._token)
-        self._bridge.release(self.port)
-        self._engine.post(self._shut)
-
-    def _open(self) -> None:
-        self._native.open(self.port.name, self._engine.rate, self._engine.samples_per_tick)
-        self.port.attach(self._native.slot())
-
-    def _shut(self) -> None:
-        self.port.detach()
-        self._native.close()
+        self._seat.leave()
 
     def _on_event(self, kind: int, a: int, b: int) -> None:
         notice = self._notices.get(kind)

@@ -14,10 +14,11 @@ from weakref import WeakKeyDictionary
 
 import pjsua2 as pj
 
-from media.bridge import Bridge, Port
+from media.bridge import UNITY, Bridge, Port
 from media.clip import Clip
 from media.engine import Engine, EventKind
 from media.playback import PlaybackEnd
+from media.seat import Seat
 
 _COMPLETED: Final = 0
 MASTER_SLOT: Final = 0
@@ -85,15 +86,18 @@ class Player:
     """
 
     def __init__(self, engine: Engine, bridge: Bridge, name: str = "player") -> None:
-        self.port = Port(name)
         self._engine = engine
-        self._bridge = bridge
         self._ids = itertools.count(1)
         self._current: Playback | None = None
         self._closed = False
         self._token = engine.subscribe(self._on_event)
         self._native = pj.ClipPort(self._token)
-        engine.post(self._open)
+        self._seat = Seat(engine, bridge, self._native, name, on_open=self._be_heard, on_failure=self._fail)
+
+    @property
+    def port(self) -> Port:
+        """Its place on the bridge: connect it to whoever should hear."""
+        return self._seat.port
 
     def play(self, clips: Sequence[Clip], *, loop: bool = False, start_s: float = 0.0) -> Playback:
         """Plays `clips` one after the other from the next tick on, instead of what plays now.
@@ -128,24 +132,13 @@ class Player:
         self.stop()
         self._closed = True
         self._engine.unsubscribe(self._token)
-        self._bridge.release(self.port)
-        self._engine.post(self._shut)
+        self._seat.leave()
 
     # ---- owner thread
 
-    def _open(self) -> None:
-        try:
-            self._native.open(self.port.name, self._engine.rate, self._engine.samples_per_tick)
-        except RuntimeError:
-            self._engine.notify(self._fail)
-            raise
-        self.port.attach(self._native.slot())
+    def _be_heard(self) -> None:
         # PJMEDIA asks a port for audio only while it has a listener; the master port always listens.
-        pj.ringback_connect(self._native.slot(), MASTER_SLOT, 1.0)
-
-    def _shut(self) -> None:
-        self.port.detach()
-        self._native.close()
+        pj.ringback_connect(self._native.slot(), MASTER_SLOT, UNITY)
 
     # ---- event loop
 

@@ -274,10 +274,11 @@ PyObject *ringback_collect() {
     return Py_BuildValue("(NN)", events, lines);
 }
 
-// (events lost, messages that weren't SIP)
+// (events lost, messages that weren't SIP, calls refused for want of an RTP port)
 PyObject *ringback_counters() {
     ringback::Hub &hub = ringback::Hub::instance();
-    return Py_BuildValue("(KK)", (unsigned long long)hub.lost.load(), (unsigned long long)hub.malformed.load());
+    return Py_BuildValue("(KKK)", (unsigned long long)hub.lost.load(), (unsigned long long)hub.malformed.load(),
+                         (unsigned long long)hub.portless.load());
 }
 
 // (codec, received, lost, sent, jitter in ms, round trip in ms or -1), or None. Owner thread.

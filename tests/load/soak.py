@@ -21,6 +21,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import Progress
 
+from gateway.sip.endpoint import PORT_REST_S
 from tests.integration.gateway import Gateway
 from tests.integration.gateway_dialplan import write_dialplan
 from tests.integration.peers.sipp import Sipp, SippResult
@@ -70,7 +71,7 @@ async def soak(calls: int, rate: int, directory: Path) -> tuple[SippResult, Grow
         directory / "gateway",
         dialplan=write_dialplan(directory / "plan"),
         max_calls=2 * CONCURRENT,
-        rtp_ports=8 * CONCURRENT,
+        rtp_ports=2 * (CONCURRENT + round(rate * (PORT_REST_S + 10))),
         log_level="info",
     )
     async with gateway:

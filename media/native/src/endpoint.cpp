@@ -309,6 +309,7 @@ pj_bool_t on_request(pjsip_rx_data *rdata) {
     case PJSIP_INVITE_METHOD:
         if (choose_port())
             return PJ_FALSE;
+        Hub::instance().portless.fetch_add(1, std::memory_order_relaxed);
         refuse(rdata, PJSIP_SC_SERVICE_UNAVAILABLE, "No Media Port", nullptr);
         return PJ_TRUE;
     case PJSIP_ACK_METHOD:

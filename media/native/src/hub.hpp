@@ -55,6 +55,7 @@ class Hub {
 
     std::atomic<uint64_t> lost{0};      // events that found the queue full
     std::atomic<uint64_t> malformed{0}; // datagrams and streams that weren't SIP
+    std::atomic<uint64_t> portless{0};  // calls refused because every RTP port was used or resting
 
   private:
     Hub();

@@ -166,6 +166,7 @@ async def test_the_port_of_an_ended_call_rests(engine: Engine, phone: UserAgent)
 
     assert len(set(used)) == 3
     await refused.status(503)
+    assert engine.stats().portless == 1
     await node.sip.stop()
 
 
