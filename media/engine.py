@@ -402,7 +402,7 @@ class Engine:
 
 def _reason(error: BaseException) -> str:
     """PJSIP's own words for one of its errors."""
-    return str(error.info()) if isinstance(error, pj.Error) else str(error)
+    return str(error.reason) if isinstance(error, pj.Error) else str(error)
 
 
 def _translated(error: Exception) -> Exception:

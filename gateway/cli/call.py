@@ -55,7 +55,7 @@ def call(
 
     with faults_reported():
         settings = _beside_a_node(config.load(file))
-        with logs.configured("warning", settings.log.format):
+        with logs.configured("error", settings.log.format):
             result = asyncio.run(
                 place_call(
                     settings,

@@ -197,6 +197,7 @@ class SipEndpoint:
         # After the answer pjsua would send an UPDATE or re-INVITE to settle on one codec, which many peers
         # answer badly; the first codec of the answer is used without it.
         config.mediaConfig.lockCodecEnabled = False
+        config.mediaConfig.transportConfig.port = 0  # pjsua's own default is 4000
         if (ports := self._rtp_range()) is not None:
             first, last = ports
             config.mediaConfig.transportConfig.port = first

@@ -32,6 +32,8 @@ _COMPACT: Final = {
     "v": "via",
     "x": "session-expires",
 }
+LONGEST: Final = 255
+"""Characters of a number, name or address that are kept: PJSIP takes 16,000, no directory has over 255."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")  # RFC 3261 §25.1
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME_ADDR: Final = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^>]*)>')
@@ -66,7 +68,12 @@ class Message:
 
 
 def parse(text: str) -> Message:
-    """Reads the start line and the header fields of a message; the body is left alone."""
+    """Reads the start line and the header fields of a message; the body is left alone.
+
+    Bytes that aren't UTF-8 (which the binding passes on as lone surrogates) and NULs become U+FFFD: no
+    database and no JSON takes them, and a caller's name mustn't keep the call's record from being stored.
+    """
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\ufffd")
     head = re.split(r"\r?\n\r?\n", text, maxsplit=1)[0]
     unfolded = re.sub(r"\r?\n[ \t]+", " ", head)
     start_line, *lines = re.split(r"\r?\n", unfolded)
@@ -88,7 +95,7 @@ def party(value: str) -> Party:
     else:
         # RFC 3261 §20: outside angle brackets, parameters belong to the header and not to the URI.
         display, uri = "", value.partition(";")[0].strip()
-    return Party(number=_user(uri), display_name=display, uri=uri)
+    return Party(number=_user(uri)[:LONGEST], display_name=display[:LONGEST], uri=uri[:LONGEST])
 
 
 def _user(uri: str) -> str:

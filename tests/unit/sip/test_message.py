@@ -87,3 +87,19 @@ def test_a_name_that_is_no_token_is_refused(name: str) -> None:
 def test_a_value_with_a_line_break_is_refused_by_the_name_of_its_header(value: str) -> None:
     with pytest.raises(ValueError, match="X-Name"):
         checked_headers([("X-Name", value)])
+
+
+def test_what_no_database_takes_is_replaced_at_the_door() -> None:
+    garbled = b'INVITE sip:a@b SIP/2.0\r\nFrom: "\xff\x00" <sip:c@d>\r\n\r\n'.decode(
+        "utf-8", "surrogateescape"
+    )
+
+    name = party(parse(garbled).header("from") or "").display_name
+
+    assert name == "\ufffd\ufffd"
+
+
+def test_a_party_of_a_thousand_characters_is_cut() -> None:
+    long = party(f'"{"n" * 1000}" <sip:{"1" * 1000}@gw>')
+
+    assert (len(long.number), len(long.display_name), len(long.uri)) == (255, 255, 255)
