@@ -17,9 +17,9 @@ ENV UV_LINK_MODE=copy \
 WORKDIR /src
 RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir "uv>=0.9"
 
-# The long step first: it runs again only when the native code changes.
+# The long step first: it runs again only when the native code changes. It asks apt where Debian is.
 COPY media/native media/native
-RUN python3 media/native/build.py
+RUN apt-get update && python3 media/native/build.py && rm -rf /var/lib/apt/lists/*
 
 COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY dialplans dialplans

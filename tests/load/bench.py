@@ -38,7 +38,7 @@ RATES: Final = (50, 200)
 LATENCY_SAMPLES: Final = 40
 KEY_SAMPLES: Final = 10
 
-console = Console()
+console = Console(width=110)
 
 
 class Bench:
