@@ -59,6 +59,7 @@ class MediaStats:
     handler_errors: int = 0  # commands to the native library that failed
     events_lost: int = 0  # notices to Python that found their queue full
     malformed: int = 0  # datagrams and streams that weren't SIP
+    portless: int = 0  # calls refused because every RTP port was used or resting
     responses: tuple[tuple[str, int, int], ...] = ()  # SIP: method, status, how many were sent and received
 
 
@@ -164,6 +165,7 @@ class _MediaCollector(Collector):
             ("media_handler_errors", "Commands to the native library that failed.", stats.handler_errors),
             ("media_events_lost", "Notices from native code that found their queue full.", stats.events_lost),
             ("sip_malformed", "Messages that weren't SIP.", stats.malformed),
+            ("rtp_ports_exhausted", "Calls refused for want of a free RTP port.", stats.portless),
         ):
             yield CounterMetricFamily(f"{NAMESPACE}_{name}", text, value=value)
         yield _responses(stats.responses)
