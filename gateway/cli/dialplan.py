@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 
 from gateway import config
+from gateway.cli.dialplan_simulate import simulate
 from gateway.cli.invocation import ConfigFile, faults_reported
 from gateway.dialplan import loader
 from gateway.dialplan.faults import has_errors
 
-app = typer.Typer(help="Check dialplans.", no_args_is_help=True)
+app = typer.Typer(help="Check, try, test and reload dialplans.", no_args_is_help=True)
 
 
 @app.callback()
 def options() -> None:
-    """Check dialplans."""
+    """Check, try, test and reload dialplans."""
 
 
 @app.command("check")
@@ -30,6 +31,9 @@ def check(
     """Print every fault as file:line:column: severity: message; exit 1 if one is an error."""
     with faults_reported():
         print_faults(path or config.load(file).dialplan.path)
+
+
+app.command()(simulate)
 
 
 def print_faults(path: Path) -> None:

@@ -1,6 +1,7 @@
 """From a directory of YAML files to a plan in force.
 
-Every `*.yaml` and `*.yml` below the directory belongs to the plan. A document is either a list of `routes`
+Every `*.yaml` and `*.yml` below the directory belongs to the plan, but for the flow tests beside the flows
+(`*.test.yaml`) and what begins with a dot. A document is either a list of `routes`
 or one `flow`; `DOCUMENT_KINDS` is the whole list of what a document can be. All faults are found in one run:
 a node that can't be read keeps its place, so that one mistake is reported once.
 """
@@ -26,6 +27,7 @@ from gateway.dialplan.model import DEFAULT_LANGUAGE, Flow, HangupNode, Node, Pla
 from gateway.dialplan.validator import check_behaviour, check_references
 
 MAX_FILES: Final = 2_000
+TEST_SUFFIX: Final = ".test"
 _VERSION_DIGITS: Final = 12
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # RFC 5646 §2.1, as far as voices need
 
@@ -74,12 +76,24 @@ def _plan_files(path: Path, faults: list[Fault]) -> list[Path]:
     if not path.is_dir():
         faults.append(Fault.error(at, "isn't a directory; a dialplan is a directory of YAML files"))
         return []
-    files = sorted(file for file in path.rglob("*") if file.suffix in (".yaml", ".yml") and file.is_file())
+    files = sorted(
+        file for file in path.rglob("*") if _belongs_to_plan(file.relative_to(path)) and file.is_file()
+    )
     if not files:
         faults.append(Fault.error(at, "has no *.yaml files"))
     if len(files) > MAX_FILES:
         faults.append(Fault.error(at, f"has {len(files)} files; a dialplan has at most {MAX_FILES}"))
     return files[:MAX_FILES]
+
+
+def _belongs_to_plan(file: Path) -> bool:
+    """Whether `file`, relative to the plan's directory, is a source of the plan.
+
+    An editor's swap file and a hidden directory (a checkout's, or the one that a mounted ConfigMap keeps its
+    earlier contents in) aren't.
+    """
+    hidden = any(part.startswith(".") for part in file.parts)
+    return file.suffix in (".yaml", ".yml") and not hidden and not file.stem.endswith(TEST_SUFFIX)
 
 
 def _read_file(file: Path, root: Path, sources: _Sources, digest: Callable[[bytes], None]) -> None:
