@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway import config
+from gateway.cli.dialplan_reload import reload, versions
 from gateway.cli.dialplan_simulate import simulate
 from gateway.cli.invocation import ConfigFile, faults_reported
 from gateway.dialplan import loader
@@ -34,6 +35,8 @@ def check(
 
 
 app.command()(simulate)
+app.command()(reload)
+app.command()(versions)
 
 
 def print_faults(path: Path) -> None:

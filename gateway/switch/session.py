@@ -81,6 +81,11 @@ class CallSession:
     def call_id(self) -> str:
         return self._story.call_id
 
+    @property
+    def plan_version(self) -> str:
+        """The version of the plan that it began with and stays on."""
+        return self._active.plan.version
+
     async def hang_up(self, cause: Cause) -> None:
         """End the call from outside; its task then ends by itself."""
         await self._leg.hang_up(cause)
