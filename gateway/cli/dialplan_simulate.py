@@ -5,22 +5,30 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from gateway.cli.dialplan_plan import PlanDirectory, duration_of, plan_in
+from gateway.cli.dialplan_world import LiveWorld
 from gateway.cli.invocation import ConfigFile, faults_reported
-from gateway.dialplan.entrances import route_to
+from gateway.dialplan.faults import Fault, PlanRefused
+from gateway.dialplan.fixtures import Given
+from gateway.dialplan.flowtest_files import read_fixtures
 from gateway.dialplan.interpreter import RunFault
+from gateway.dialplan.model import Plan
 from gateway.dialplan.moments import describe, path_of
-from gateway.dialplan.simulator import Simulation
+from gateway.dialplan.simulator import DurationOf, Simulation
+from gateway.dialplan.world import NoReply
 
 HELP: Final = """\
 keys          press them: 1, or 12 in one go, or 1,2 with a second between
 !keys         the same at once, without hearing the present audio to its end
 wait          do nothing until the call asks again or acts
 wait 30s      do nothing for so long (also 500ms, 2m)
+words         say them, where the call listens for phrases
 hangup        hang up
 vars          what the run knows
 path          the nodes so far
@@ -34,6 +42,11 @@ _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 def simulate(
     target: Annotated[str, typer.Argument(metavar="FLOW|NUMBER", help="A flow's name, or a dialled number.")],
     path: PlanDirectory = None,
+    fixtures: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Answers of lookups and more: the `given` of a test."),
+    ] = None,
+    live: Annotated[bool, typer.Option("--live", help="Make the lookups that no fixture answers.")] = False,
     file: ConfigFile = None,
 ) -> None:
     """Call a flow from the terminal: type keys, `wait 30s`, `hangup`; `help` says the rest.
@@ -43,11 +56,28 @@ def simulate(
     with faults_reported():
         directory, plan = plan_in(path, file)
         try:
-            call = Simulation(plan, route_to(plan, target), duration_of=duration_of(directory))
+            call = _call(plan, target, _given(fixtures), live=live, lengths=duration_of(directory))
             Terminal(call, typer.echo).run(_typed() if sys.stdin.isatty() else _piped())
-        except RunFault as fault:
+        except (RunFault, NoReply) as fault:
             typer.echo(f"the run failed: {fault}", err=True)
             raise typer.Exit(1) from fault
+
+
+def _given(fixtures: Path | None) -> Given:
+    """The fixtures; without them a call of this moment. Raises PlanRefused for faults in the file."""
+    if fixtures is None:
+        return Given(utc=datetime.now(UTC))
+    faults: list[Fault] = []
+    given = read_fixtures(fixtures, faults)
+    if faults:
+        raise PlanRefused(faults)
+    return given
+
+
+def _call(plan: Plan, target: str, given: Given, *, live: bool, lengths: DurationOf) -> Simulation:
+    world = LiveWorld(given.world()) if live else given.world()
+    facts = given.facts(plan, target)
+    return Simulation(plan, given.route(plan, target), facts=facts, world=world, duration_of=lengths)
 
 
 def _typed() -> Iterator[str]:
@@ -103,12 +133,14 @@ class Terminal:
             self._call.listen()
             self._call.hang_up()
         elif line == "vars":
-            for name, value in self._call.state.to_json().items():
+            for name, value in self._call.state.shown(self._call.masked).items():
                 self._echo(f"    {name}: {value}")
         elif line == "path":
             self._echo(f"    {' > '.join(path_of(self._call.moments))}")
+        elif line == "help":
+            self._echo(HELP)
         else:
-            self._echo(HELP if line == "help" else f"'{line}' isn't an act of a caller\n{HELP}")
+            self._call.say(line)
         if sys.stdin.isatty():
             self._call.listen()
 

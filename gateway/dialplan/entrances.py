@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.dialplan.dnis import ANY, DnisPattern
 from gateway.dialplan.faults import suggest
-from gateway.dialplan.model import Plan, Route
+from gateway.dialplan.model import Plan, Route, Target, Unrouted
 from gateway.errors import RingbackError
 
 
@@ -16,7 +16,7 @@ class NoEntrance(RingbackError):
         self.target = target
 
 
-def route_to(plan: Plan, target: str) -> Route:
+def route_to(plan: Plan, target: str, unrouted: Unrouted | None = None) -> Route:
     """The route of a call to `target`, which is a flow's name or a dialled number.
 
     A flow that no route leads to can be entered too: that is how one is tried before it is connected.
@@ -24,11 +24,11 @@ def route_to(plan: Plan, target: str) -> Route:
     """
     flow = plan.flows.get(target)
     if flow is None:
-        route = plan.route_for(target)
+        route = plan.route_for(target, unrouted)
         if route is None:
             raise NoEntrance(target, suggest(target, plan.flows))
         return route
     for route in plan.routes:
         if route.flow.node == target:
             return route
-    return Route(DnisPattern(ANY), type(flow.start)(target, flow.at), flow.at)
+    return Route(DnisPattern(ANY), Target(target, flow.at), flow.at)

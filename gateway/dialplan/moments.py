@@ -6,20 +6,23 @@ virtual time since the call came in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import assert_never
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any, Final, assert_never
 
 from gateway.call.cause import Cause
+from gateway.dialplan.requests import Request
 
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """The call came to a node."""
+    """The call came to a node. `label`: as the path has it, with its flow when another one runs it."""
 
     at_s: float
     flow: str
     node: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,11 @@ class Silenced:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The call waits for the caller at `node`."""
+    """The call waits for the caller at `node`. `phrases`: what it would understand."""
 
     at_s: float
     node: str
+    phrases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,24 @@ class Did:
 
     at_s: float
     what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The call asked something of the world."""
+
+    at_s: float
+    node: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class CameOut:
+    """What became of the last request."""
+
+    at_s: float
+    node: str
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +89,7 @@ class Took:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An attempt at a node failed: `outcome` is `no_input`, `no_match` or `audio_failed`."""
+    """An attempt at a node failed: `outcome` is `no_input`, `no_match`, `audio_failed` or `error`."""
 
     at_s: float
     node: str
@@ -82,7 +104,7 @@ class Over:
     cause: Cause | None
 
 
-Moment = Entered | Heard | Silenced | Asked | Did | Took | Failed | Over
+Moment = Entered | Heard | Silenced | Asked | Did | Requested | CameOut | Took | Failed | Over
 
 
 def describe(moment: Moment) -> str | None:
@@ -91,9 +113,14 @@ def describe(moment: Moment) -> str | None:
         case Heard():
             return f"[{moment.node}] {moment.text}"
         case Asked():
-            return f"[{moment.node}] (waits for the caller)"
+            words = f", or for {', '.join(f'“{p}”' for p in moment.phrases)}" if moment.phrases else ""
+            return f"[{moment.node}] (waits for keys{words})"
         case Did():
             return f"caller {moment.what}"
+        case Requested():
+            return f"[{moment.node}] {_asked_for(moment.request)}"
+        case CameOut():
+            return f"[{moment.node}] came out as {moment.outcome}"
         case Failed():
             return f"[{moment.node}] {_FAILURES.get(moment.outcome, moment.outcome)}"
         case Over(cause=None):
@@ -106,11 +133,31 @@ def describe(moment: Moment) -> str | None:
             assert_never(moment)
 
 
-_FAILURES = {
-    "no_input": "nothing was said or pressed",
-    "no_match": "that isn't one of the choices",
-    "audio_failed": "the audio can't be played",
-}
+_FAILURES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "no_input": "nothing was said or pressed",
+        "no_match": "that isn't one of the choices",
+        "audio_failed": "the audio can't be played",
+        "error": "an error: see the node's expressions",
+    }
+)
+FAILURES: Final = frozenset(_FAILURES)
+
+
+def request_kind(request: Request) -> str:
+    """The kind of node that makes such a request: `queue`, `lookup`, …"""
+    return type(request).__name__.removesuffix("Request").lower()
+
+
+def request_values(request: Request) -> Mapping[str, Any]:
+    """What is asked for, as plain values; what was left at nothing is left out."""
+    return {name: value for name, value in asdict(request).items() if value not in (None, "", (), {}, 0.0)}
+
+
+def _asked_for(request: Request) -> str:
+    hidden = {"hosts", "secrets", "headers", "timeout_s", "retries", "cache_s", "language"}
+    values = {name: value for name, value in request_values(request).items() if name not in hidden}
+    return f"{request_kind(request)} {' '.join(f'{name}={value}' for name, value in values.items())}".rstrip()
 
 
 def cause_name(cause: Cause | None) -> str:
@@ -119,8 +166,8 @@ def cause_name(cause: Cause | None) -> str:
 
 
 def path_of(moments: Iterable[Moment]) -> tuple[str, ...]:
-    """The nodes that were entered, in order."""
-    return tuple(moment.node for moment in moments if isinstance(moment, Entered))
+    """The nodes that were entered, in order; those of a flow that another one runs as flow/node."""
+    return tuple(moment.label for moment in moments if isinstance(moment, Entered))
 
 
 def heard_in(moments: Iterable[Moment]) -> tuple[str, ...]:

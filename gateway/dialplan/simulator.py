@@ -17,44 +17,57 @@ from gateway.call.cause import Cause
 from gateway.dialplan.interpreter import begin, step
 from gateway.dialplan.model import Plan, Prompt, Recorded, Route, Spoken
 from gateway.dialplan.moments import (
+    FAILURES,
     Asked,
+    CameOut,
     Did,
     Entered,
     Failed,
     Heard,
     Moment,
     Over,
+    Requested,
     Silenced,
     Took,
 )
+from gateway.dialplan.requests import QueueRequest, RecordRequest, Request
 from gateway.dialplan.run import (
     Answer,
     AudioFinished,
+    CancelAction,
     CancelTimer,
     Connected,
     Digit,
     Effect,
     Event,
+    Facts,
     HangUp,
     HungUp,
+    Listen,
     NodeLeft,
     OpenEarlyMedia,
+    PassDigit,
+    Perform,
+    Performed,
     Phase,
+    PhraseHeard,
     PlayPrompts,
     RunState,
     Started,
     StartTimer,
     StopAudio,
+    StopListening,
     TimerFired,
 )
-from gateway.dialplan.transitions import Transition, transitions
+from gateway.dialplan.transitions import entered, transitions
+from gateway.dialplan.world import Reply, World
 
 SECONDS_A_CHARACTER: Final = 0.065
 """About 155 English words a minute, the pace of an announcement."""
 SECONDS_A_SYLLABLE: Final = 0.22
 """A Chinese or Japanese character is a syllable or more."""
 SECONDS_A_RECORDING: Final = 5.0
-MAX_EVENTS: Final = 10_000
+MAX_EVENTS: Final = 20_000
 """Events in one act of a caller. A checked plan comes nowhere near; an unchecked one is stopped here."""
 
 DurationOf = Callable[[Prompt], float]
@@ -75,25 +88,41 @@ def estimated_duration_s(prompt: Prompt) -> float:
             assert_never(prompt)
 
 
+Due = tuple[float, AudioFinished | TimerFired | Performed]
+"""What happens by itself, and when."""
+
+
 class EndlessRun(RuntimeError):
     """The call did more than any checked plan can; see `MAX_EVENTS`."""
 
 
 class Simulation:
-    """One simulated call on `route` of `plan`.
+    """One simulated call on `route` of `plan`, in a `world` that answers what it asks for.
 
-    Acts of a caller (`press`, `wait`, `hang_up`) raise nothing when the call is over already: they have no
-    effect, as on a real phone. Raises RunFault where a live call would fail.
+    Acts of a caller (`press`, `say`, `wait`, `hang_up`) raise nothing when the call is over already: they
+    have no effect, as on a real phone. Raises RunFault where a live call would fail, and what `world` raises.
     """
 
-    def __init__(self, plan: Plan, route: Route, *, duration_of: DurationOf = estimated_duration_s) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        route: Route,
+        *,
+        facts: Facts | None = None,
+        world: World | None = None,
+        duration_of: DurationOf = estimated_duration_s,
+    ) -> None:
         self.plan = plan
-        self.state: RunState = begin(plan, route)
+        self.state: RunState = begin(plan, route, facts)
         self.now_s = 0.0
         self.moments: list[Moment] = []
+        self._world = world if world is not None else World()
         self._duration_of = duration_of
-        self._audio_due: tuple[float, int] | None = None  # when it ends, and its number
-        self._timer_due: tuple[float, int] | None = None
+        self._audio_due: tuple[float, AudioFinished] | None = None
+        self._timer_due: tuple[float, TimerFired] | None = None
+        self._action_due: tuple[float, Performed] | None = None
+        self._request: Request | None = None
+        self._phrases: tuple[str, ...] = ()
         self._cause: Cause | None = None
         self._waiting = False  # Asked has been noted for this wait
         self._happens(Started())
@@ -109,12 +138,18 @@ class Simulation:
         """The branches taken, in order."""
         return [moment for moment in self.moments if isinstance(moment, Took)]
 
+    @property
+    def masked(self) -> frozenset[str]:
+        """The variables that hold secrets, just now."""
+        return self.plan.flows[self.state.flow].masked
+
     # What a caller does
 
     def listen(self) -> None:
-        """Hear everything to the end, until the call waits for the caller or is over."""
+        """Hear everything to the end, until the call waits for the caller, for an agent, or is over."""
         for _ in range(MAX_EVENTS):
-            if self._audio_due is None:
+            due = self._audio_due or self._prompt_action()
+            if due is None:
                 self._note_wait()
                 return
             self._next_event()
@@ -126,12 +161,24 @@ class Simulation:
             self.listen()
         if self.over:
             return
-        self._did(f"presses {keys}")
+        shown = "•" * len(keys) if self._secret() else keys
+        self._did(f"presses {shown}")
         for key in keys:
             if key == ",":
                 self._pass(1.0)
             else:
                 self._happens(Digit(key))
+
+    def say(self, words: str) -> None:
+        """Say something; it comes to nothing where nobody listens for words."""
+        self.listen()
+        if self.over:
+            return
+        self._did(f"says “{words}”")
+        if self._phrases:
+            self._happens(PhraseHeard(words))
+        else:
+            self._did("isn't heard: nothing listens for words here")
 
     def wait(self, duration_s: float | None = None) -> None:
         """Do nothing for `duration_s`; by default until the call has lost patience and asks again or acts."""
@@ -140,14 +187,15 @@ class Simulation:
             self._pass(duration_s)
             return
         self.listen()
-        self._did("does nothing")
-        if self._timer_due is not None:
+        if not self.over:
+            self._did("does nothing")
             self._next_event()
 
     def hang_up(self) -> None:
         if not self.over:
             self._did("hangs up")
             self._happens(HungUp())
+            self._finish()
 
     # Time
 
@@ -162,40 +210,55 @@ class Simulation:
             self._next_event()
         raise EndlessRun(f"{MAX_EVENTS} events in {duration_s:g} s at '{self.state.node}'")
 
-    def _due(self) -> tuple[float, Event] | None:
+    def _finish(self) -> None:
+        """What a flow does after the caller has gone."""
+        for _ in range(MAX_EVENTS):
+            if self.over or self._due() is None:
+                return
+            self._next_event()
+
+    def _due(self) -> Due | None:
         """What happens next by itself, and when."""
-        events: list[tuple[float, Event]] = []
-        if self._audio_due is not None:
-            events.append((self._audio_due[0], AudioFinished(self._audio_due[1])))
-        if self._timer_due is not None:
-            events.append((self._timer_due[0], TimerFired(self._timer_due[1])))
-        return min(events, key=lambda due: due[0], default=None)
+        pending: tuple[Due | None, ...] = (self._audio_due, self._timer_due, self._action_due)
+        return min((due for due in pending if due is not None), key=lambda due: due[0], default=None)
+
+    def _prompt_action(self) -> tuple[float, Performed] | None:
+        """An action that needs nothing of the caller, such as a lookup: they can only listen."""
+        return None if isinstance(self._request, QueueRequest) else self._action_due
 
     def _next_event(self) -> None:
         due = self._due()
         if due is None:
             return
         self.now_s = max(self.now_s, due[0])
-        if isinstance(due[1], AudioFinished):
-            self._audio_due = None
-        else:
-            self._note_wait()
-            self._timer_due = None
-        self._happens(due[1])
+        event = due[1]
+        match event:
+            case AudioFinished():
+                self._audio_due = None
+            case TimerFired():
+                self._note_wait()
+                self._timer_due = None
+            case Performed():
+                self._action_due = self._request = None
+                self.moments.append(CameOut(self.now_s, self.state.node, event.outcome))
+            case _:
+                assert_never(event)
+        self._happens(event)
 
     # Events and effects
 
     def _happens(self, event: Event) -> None:
         """Take `event`, and what follows from it at the same instant."""
         ahead = [event]
-        while ahead:
+        while ahead and not self.over:
             taken = ahead.pop(0)
             before = self.state
             self.state, effects = step(self.plan, before, taken, self.now_s)
-            self._note_path(before, transitions(self.plan, before, taken, self.state, effects))
+            self._note_path(before, taken, effects)
             for effect in effects:
                 ahead += self._perform(effect)
-            if self.over:
+            if self.state.phase is Phase.ENDED:
+                self._audio_due = self._timer_due = self._action_due = None
                 self.moments.append(Over(self.now_s, self._cause))
 
     def _perform(self, effect: Effect) -> tuple[Event, ...]:
@@ -210,15 +273,25 @@ class Simulation:
                 self.moments.append(Silenced(self.now_s))
             case StartTimer():
                 self._waiting = False
-                self._timer_due = (self.now_s + effect.duration_s, effect.timer)
+                self._timer_due = (self.now_s + effect.duration_s, TimerFired(effect.timer))
             case CancelTimer():
                 self._note_wait()
                 self._timer_due = None
+            case Listen():
+                self._phrases = effect.phrases
+            case StopListening():
+                self._phrases = ()
+            case Perform():
+                self._ask_world(effect)
+            case CancelAction():
+                self._action_due = self._request = None
+            case PassDigit():
+                return self._pass_digit(effect)
             case HangUp():
                 self._cause = effect.cause
                 return (HungUp(),)
             case NodeLeft():
-                if effect.outcome in _FAILURES:
+                if effect.outcome in FAILURES:
                     self.moments.append(Failed(self.now_s, effect.node, effect.outcome))
             case _:
                 assert_never(effect)
@@ -229,27 +302,53 @@ class Simulation:
         for prompt in effect.prompts:
             self.moments.append(Heard(at_s, self.state.node, _words(prompt), _language(prompt)))
             at_s += self._duration_of(prompt)
-        self._audio_due = (at_s, effect.audio)
+        self._audio_due = (at_s, AudioFinished(effect.audio))
+
+    def _ask_world(self, effect: Perform) -> None:
+        self.moments.append(Requested(self.now_s, self.state.node, effect.request))
+        reply = self._world.reply(self.state.node, effect.request, self.state.facts.context)
+        self._reply(effect.action, reply)
+        self._request = effect.request
+
+    def _reply(self, action: int, reply: Reply) -> None:
+        done = Performed(action, reply.outcome, reply.value)
+        self._action_due = (self.now_s + reply.after_s, done)
+
+    def _pass_digit(self, effect: PassDigit) -> tuple[Event, ...]:
+        """A key that belongs to a queue or a recording ends it there, if it is the one that does."""
+        match self._request:
+            case QueueRequest(leave_key=key) if key and effect.digit == key:
+                outcome = "left"
+            case RecordRequest(terminator=key) if key and effect.digit == key:
+                outcome = "next"
+            case _:
+                return ()
+        value = self._action_due[1].value if self._action_due is not None else None
+        self._action_due = self._request = None
+        self.moments.append(CameOut(self.now_s, self.state.node, outcome))
+        return (Performed(effect.action, outcome, value),)
 
     # Notes
 
-    def _note_path(self, before: RunState, taken: Sequence[Transition]) -> None:
-        if before.phase is Phase.IDLE:
-            self.moments.append(Entered(self.now_s, self.state.flow, self.state.path[0]))
-        for transition in taken:
-            self.moments.append(Took(self.now_s, transition.flow, transition.node, transition.branch))
-            self.moments.append(Entered(self.now_s, transition.flow, transition.target))
+    def _note_path(self, before: RunState, event: Event, effects: Sequence[Effect]) -> None:
+        for transition in transitions(self.plan, before, event, self.state, effects):
+            if transition.branch:
+                self.moments.append(Took(self.now_s, transition.flow, transition.node, transition.branch))
+        for place in entered(before, self.state):
+            self.moments.append(Entered(self.now_s, place.flow, place.node, place.label))
 
     def _note_wait(self) -> None:
-        if self._timer_due is not None and not self._waiting:
+        if self._timer_due is not None and self.state.phase is Phase.LISTENING and not self._waiting:
             self._waiting = True
-            self.moments.append(Asked(self.now_s, self.state.node))
+            self.moments.append(Asked(self.now_s, self.state.node, self._phrases))
 
     def _did(self, what: str) -> None:
         self.moments.append(Did(self.now_s, what))
 
-
-_FAILURES: Final = frozenset({"no_input", "no_match", "audio_failed"})
+    def _secret(self) -> bool:
+        """Whether what is pressed now mustn't be shown."""
+        node = self.plan.flows[self.state.flow].nodes.get(self.state.node)
+        return bool(getattr(node, "mask", False))
 
 
 def _words(prompt: Prompt) -> str:

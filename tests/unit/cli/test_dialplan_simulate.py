@@ -11,6 +11,7 @@ from tests.fakes.plans import ROUTES, write_plan
 
 FLOW = f"""{ROUTES}
 flow: main
+variables: {{count: "3"}}
 start: top
 nodes:
   top: {{menu: Choose., keys: {{1: bye, 2: top}}, retries: 0}}
@@ -30,10 +31,10 @@ def test_a_script_on_standard_input_is_a_whole_call(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
         "    0.0 s  [top] Choose.",
-        "    0.5 s  [top] (waits for the caller)",
+        "    0.5 s  [top] (waits for keys)",
         "    0.5 s  caller presses 2",
         "    0.5 s  [top] Choose.",
-        "    1.0 s  [top] (waits for the caller)",
+        "    1.0 s  [top] (waits for keys)",
         "    1.0 s  caller presses 1",
         "    1.0 s  [bye] Bye.",
         "    1.5 s  the call is ended: normal_clearing",
@@ -47,17 +48,18 @@ def test_waiting_is_virtual(tmp_path: Path) -> None:
     assert "[top] nothing was said or pressed" in result.stdout
 
 
-def test_an_unknown_word_is_explained_and_the_call_goes_on(tmp_path: Path) -> None:
+def test_words_that_nobody_listens_for_come_to_nothing_and_the_call_goes_on(tmp_path: Path) -> None:
     result = simulate(tmp_path, "jump\nhangup\n")
 
-    assert "'jump' isn't an act of a caller" in result.stdout
+    assert "caller says “jump”" in result.stdout
+    assert "nothing listens for words here" in result.stdout
     assert "the caller has hung up" in result.stdout
 
 
 def test_variables_and_path_are_shown_on_request(tmp_path: Path) -> None:
     result = simulate(tmp_path, "2\nvars\npath\nquit\n")
 
-    assert "    node: top" in result.stdout
+    assert "    count: 3" in result.stdout
     assert "    top > top" in result.stdout
 
 

@@ -136,7 +136,7 @@ def test_the_path_and_the_moments_read_as_words(call: Simulation) -> None:
     assert words == [
         "[welcome] Welcome.",
         "[top] Choose.",
-        "[top] (waits for the caller)",
+        "[top] (waits for keys)",
         "caller presses 9",
         "[top] that isn't one of the choices",
         "[top] Choose.",
