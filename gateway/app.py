@@ -10,6 +10,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from gateway.call.leg import CallLeg, LegEvent
 from gateway.clock import SystemClock
 from gateway.config import Settings
 from gateway.dialplan.files import AudioFiles
+from gateway.dialplan.lookups import Lookups
 from gateway.dialplan.model import Prompt
 from gateway.dialplan.prompts import ActivePlan, activate
 from gateway.dialplan.reload import PlanKeeper
@@ -253,7 +255,9 @@ async def run(settings: Settings, *, on_ready: Callable[[], object] | None = Non
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         recorder = _recorder(engine, bridge, metrics)
         stack.push_async_callback(recorder.close)
-        services = _services(settings, engine, bridge, recorder, writer, metrics)
+        secrets = {name: value.get_secret_value() for name, value in settings.dialplan.secrets.items()}
+        lookups = await stack.enter_async_context(Lookups(secrets, SystemClock().now))
+        services = replace(_services(settings, engine, bridge, recorder, writer, metrics), look_up=lookups)
         switchboard = await stack.enter_async_context(Switchboard(active, admission, services))
         await stack.enter_async_context(_reloads(settings, plans, switchboard, dialplans))
         sip = await stack.enter_async_context(

@@ -184,6 +184,8 @@ class DialplanSettings(Section):
     """A directory of YAML files; see dialplans/README.md."""
     watch: bool = False
     """Reload whenever the directory has changed, instead of on `ringback dialplan reload`."""
+    secrets: Mapping[str, SecretStr] = Field(default_factory=dict)
+    """What the `secrets` of a plan's lookups name: { bank_api = "Bearer …" }. The plan never holds them."""
 
 
 class SpeechSettings(Section):

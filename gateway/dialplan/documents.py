@@ -155,7 +155,7 @@ class _Composer:
                 depth += isinstance(event, SequenceStartEvent | MappingStartEvent)
                 depth -= isinstance(event, SequenceEndEvent | MappingEndEvent)
                 if depth > MAX_DEPTH:
-                    break  # it is refused there, and the time libyaml takes grows with the square of the depth
+                    break  # refused there; and libyaml takes time with the square of the depth
         except (YAMLError, ValueError, OverflowError, SystemError):
             return iter(YAML(typ="safe", pure=True).parse(self._text))
         return iter((*events, event))

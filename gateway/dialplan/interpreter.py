@@ -21,7 +21,7 @@ from gateway.call.cause import Cause
 from gateway.dialplan.actions import CONVERSATIONS, request_of
 from gateway.dialplan.asking import Failure, Reading, phrases_of, read_keys, read_words, wordings_of
 from gateway.dialplan.calendars import utc_at
-from gateway.dialplan.exits import Default, resolve
+from gateway.dialplan.exits import EXITS, Default, resolve
 from gateway.dialplan.expressions import ExpressionFailed, evaluate, kept
 from gateway.dialplan.model import Plan, Route
 from gateway.dialplan.nodes import (
@@ -256,9 +256,11 @@ class _Turn(Turn):
         node = self.node()
         if isinstance(node, LookupNode | RecordNode) and event.outcome == "next" and node.into is not None:
             self.remember({node.into: kept(node.into, event.value)})
+        known = {exit_.label for exit_ in EXITS[type(node)]}
         if isinstance(node, ContextNode) and event.outcome == "next" and isinstance(event.value, dict):
             self.state = replace(self.state, facts=replace(self.state.facts, context=event.value))
-        self._leave(event.outcome)
+        # Whatever a port makes up, the plan has these branches, and the metrics these labels.
+        self._leave(event.outcome if event.outcome in known else "error")
 
     def _hung_up(self) -> None:
         if self.state.phase not in (Phase.IDLE, Phase.ENDING):

@@ -140,7 +140,9 @@ class VirtualCall:
 
     def do_nothing(self) -> None:
         """Hear, and wait, whatever comes next."""
-        if self.state.phase is Phase.SPEAKING:
+        if self.state.phase is Phase.ANSWERING:
+            self.happens(Connected())
+        elif self.state.phase is Phase.SPEAKING:
             self.listen()
         elif self.state.phase is Phase.LISTENING:
             self.wait()

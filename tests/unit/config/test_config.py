@@ -88,7 +88,7 @@ def test_settings_never_change() -> None:
 def test_the_database_url_is_not_printed() -> None:
     settings = load(written('[storage]\nurl = "postgresql://ringback:secret@db/ringback"\n'))
 
-    assert "secret" not in repr(settings)
+    assert "secret" not in repr(settings).replace("secrets={}", "")
 
 
 def test_an_unknown_key_is_a_fault_at_its_line_with_the_nearest_name() -> None:
