@@ -182,6 +182,8 @@ class Simulation:
 
     def wait(self, duration_s: float | None = None) -> None:
         """Do nothing for `duration_s`; by default until the call has lost patience and asks again or acts."""
+        if self.over:
+            return
         if duration_s is not None:
             self._did(f"waits {duration_s:g} s")
             self._pass(duration_s)
@@ -223,8 +225,10 @@ class Simulation:
         return min((due for due in pending if due is not None), key=lambda due: due[0], default=None)
 
     def _prompt_action(self) -> tuple[float, Performed] | None:
-        """An action that needs nothing of the caller, such as a lookup: they can only listen."""
-        return None if isinstance(self._request, QueueRequest) else self._action_due
+        """An action that a caller sits through, such as a lookup. Waiting in a queue is an act of theirs."""
+        due = self._action_due
+        waits = isinstance(self._request, QueueRequest) and due is not None and due[0] > self.now_s
+        return None if waits else due
 
     def _next_event(self) -> None:
         due = self._due()
