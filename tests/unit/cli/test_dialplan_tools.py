@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli.root import app
+from gateway.config import SHIPPED_DIALPLANS
 from tests.fakes.plans import ROUTES, write_plan
 
 FLOW = f"""{ROUTES}
@@ -32,6 +33,12 @@ def plan(tmp_path: Path) -> Path:
 
 def dialplan(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["dialplan", *map(str, arguments)])
+
+
+def test_the_demo_passes_its_own_tests() -> None:
+    result = dialplan("test", SHIPPED_DIALPLANS / "demo", "--fail-under", "99")
+
+    assert result.exit_code == 0, result.stdout
 
 
 def test_a_run_of_tests_that_pass_prints_dots_coverage_and_a_summary(plan: Path) -> None:
