@@ -7,6 +7,7 @@ It says what a file may look like; what a plan means is what `ringback dialplan 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 from gateway.dialplan.calendars import OPENINGS
@@ -115,3 +116,7 @@ def _kind(name: str, kind: NodeKind) -> dict[str, Any]:
 def _described(exit_: Exit) -> str:
     default = exit_.otherwise.value if isinstance(exit_.otherwise, Default) else f"`{exit_.otherwise}`"
     return f"{exit_.meaning}; left out: {default}"
+
+
+if __name__ == "__main__":
+    Path("dialplans/schema/dialplan.schema.json").write_text(text(), encoding="utf-8")
