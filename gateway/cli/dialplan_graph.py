@@ -54,7 +54,7 @@ def graph(
     if flow not in plan.flows:
         typer.echo(f"there is no flow '{flow}'{suggest(flow, plan.flows)}", err=True)
         raise typer.Exit(1)
-    drawn = _WRITERS[form](graph_of(plan.flows[flow]))
+    drawn = _WRITERS[form](graph_of(plan.flows[flow], plan))
     if output is None:
         typer.echo(drawn, nl=False)
     else:

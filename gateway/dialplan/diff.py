@@ -190,17 +190,22 @@ def marked_graphs(old: Plan, new: Plan) -> tuple[Graph, ...]:
     """A graph for each flow that has changed, with what is new, gone and different marked."""
     found: list[Graph] = []
     for name in dict.fromkeys([*old.flows, *new.flows]):
-        graph = _marked(old.flows.get(name), new.flows.get(name))
+        graph = _marked(old.flows.get(name), new.flows.get(name), old, new)
         marks = {vertex.mark for vertex in graph.vertices} | {edge.mark for edge in graph.edges}
         if marks != {Mark.SAME}:
             found.append(graph)
     return tuple(found)
 
 
-def _marked(old: Flow | None, new: Flow | None) -> Graph:
-    if new is None or old is None:
-        return _all_marked(old, Mark.REMOVED) if old is not None else _all_marked(new, Mark.ADDED)
-    before, after = graph_of(old), graph_of(new)
+def _marked(old: Flow | None, new: Flow | None, before_plan: Plan, after_plan: Plan) -> Graph:
+    if old is None or new is None:
+        graph, mark = Graph("", "", (), ()), Mark.SAME
+        if old is not None:
+            graph, mark = graph_of(old, before_plan), Mark.REMOVED
+        elif new is not None:
+            graph, mark = graph_of(new, after_plan), Mark.ADDED
+        return _all_marked(graph, mark)
+    before, after = graph_of(old, before_plan), graph_of(new, after_plan)
     changed = {
         name
         for name, node in new.nodes.items()
@@ -229,9 +234,6 @@ def _presence(name: str, old: Mapping[str, Node]) -> Mark:
     return Mark.SAME if name in old else Mark.ADDED
 
 
-def _all_marked(flow: Flow | None, mark: Mark) -> Graph:
-    if flow is None:
-        return Graph("", "", (), ())
-    graph = graph_of(flow)
+def _all_marked(graph: Graph, mark: Mark) -> Graph:
     vertices = tuple(replace(vertex, mark=mark) for vertex in graph.vertices)
     return replace(graph, vertices=vertices, edges=tuple(replace(edge, mark=mark) for edge in graph.edges))

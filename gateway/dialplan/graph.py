@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from gateway.dialplan.model import Flow, branches
+from gateway.dialplan.model import Flow, Node, Plan, branches
 from gateway.dialplan.summaries import kind_of, summary_of
 
 MAX_SUMMARY: Final = 140
@@ -60,10 +60,13 @@ class Graph:
     edges: tuple[Edge, ...]
 
 
-def graph_of(flow: Flow) -> Graph:
-    """The graph of `flow`. A branch to a node that doesn't exist is left out; the check reports it."""
+def graph_of(flow: Flow, plan: Plan | None = None) -> Graph:
+    """The graph of `flow`; with its `plan`, texts of catalogues are shown instead of their keys.
+
+    A branch to a node that doesn't exist is left out; the check reports it.
+    """
     vertices = tuple(
-        Vertex(node.name, kind_of(node), _shortened(summary_of(node, flow.language)))
+        Vertex(node.name, kind_of(node), _shortened(_summary(flow, node, plan)))
         for node in flow.nodes.values()
     )
     labels: dict[tuple[str, str], list[str]] = {}
@@ -73,6 +76,13 @@ def graph_of(flow: Flow) -> Graph:
                 labels.setdefault((node.name, branch.target.node), []).append(branch.label)
     edges = tuple(Edge(source, target, tuple(found)) for (source, target), found in labels.items())
     return Graph(flow.name, flow.start.node, vertices, edges)
+
+
+def _summary(flow: Flow, node: Node, plan: Plan | None) -> str:
+    summary = summary_of(node, flow.language, plan)
+    # No edge leads to the node for errors: it would come from nearly everywhere.
+    handler = flow.error is not None and flow.error.node == node.name
+    return f"(on any error) {summary}" if handler else summary
 
 
 def _shortened(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, assert_never
 
-from gateway.dialplan.model import Node, Position, Target, Wording
+from gateway.dialplan.model import Node, Plan, Position, Target, Wording
 from gateway.dialplan.nodes import (
     BranchNode,
     CalendarNode,
@@ -38,13 +38,13 @@ def kind_of(node: Node) -> str:
     return type(node).__name__.removesuffix("Node").lower()
 
 
-def summary_of(node: Node, language: str) -> str:
-    """What `node` is about, in `language` where it speaks."""
+def summary_of(node: Node, language: str, plan: Plan | None = None) -> str:
+    """What `node` is about, in `language` where it speaks. `plan`: finds texts of its catalogues."""
     match node:
         case SayNode() | PlayNode() | MenuNode() | RecordNode():
-            return wording_text(node.prompt, language)
+            return wording_text(node.prompt, language, plan)
         case GatherNode():
-            return f"{wording_text(node.prompt, language)} → {node.into}"
+            return f"{wording_text(node.prompt, language, plan)} → {node.into}"
         case SetNode():
             return "; ".join(f"{name} = {expression.source}" for name, expression in node.assignments)
         case BranchNode():
@@ -75,10 +75,14 @@ def summary_of(node: Node, language: str) -> str:
             assert_never(node)
 
 
-def wording_text(wording: Wording, language: str) -> str:
-    """The words in `language`, or in the first language there is; the key of one from a catalogue."""
+def wording_text(wording: Wording, language: str, plan: Plan | None = None) -> str:
+    """The words in `language`, or in the first language there is.
+
+    Of a text from a catalogue its key, unless the `plan` that has the catalogue is given.
+    """
     if wording.key is not None:
-        return f"@{wording.key}"
+        found = plan.variant(wording, language) if plan is not None else None
+        return f"@{wording.key}" if found is None else variant_text(found)
     variant = wording.variants.get(language) or next(iter(wording.variants.values()), None)
     return "" if variant is None else variant_text(variant)
 

@@ -13,6 +13,7 @@ from gateway.dialplan.layout import Box, Drawing, Line, lay_out
 COLUMN: Final = (
     6.4  # px a column at 12 px; measured on DejaVu Sans and Noto Sans, the wider of the usual ones
 )
+BOLD: Final = 7.4
 LINE: Final = 15.0
 TEXT_COLUMNS: Final = 36
 LABEL_COLUMNS: Final = 24
@@ -38,8 +39,8 @@ _MARKS: Final = {
 }
 _HEAD: Final = """\
 <svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" \
-viewBox="0 0 {width:.0f} {height:.0f}" font-family="Noto Sans, DejaVu Sans, Helvetica, Arial, sans-serif" \
-font-size="12">
+viewBox="0 0 {width:.0f} {height:.0f}" font-size="12" \
+font-family="Noto Sans, Noto Sans CJK JP, DejaVu Sans, Arial, sans-serif">
 <title>{title}</title>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" \
 orient="auto">\
@@ -70,8 +71,9 @@ def to_svg(graph: Graph) -> str:
 
 def _box(vertex: Vertex, loop: str | None) -> Box:
     texts = _texts(vertex, loop)
-    widest = max(columns(text) for text in texts)
-    return Box((widest + 1) * COLUMN + 2 * _PAD, len(texts) * LINE + 2 * _PAD - 4)
+    bold = columns(texts[0]) * BOLD
+    widest = max([bold, *(columns(text) * COLUMN for text in texts[1:])])
+    return Box(widest + COLUMN + 2 * _PAD, len(texts) * LINE + 2 * _PAD - 4)
 
 
 def _texts(vertex: Vertex, loop: str | None) -> list[str]:
