@@ -71,14 +71,18 @@ def faults_of(directory: Path, text: str) -> list[str]:
 class VirtualCall:
     """A call on `plan` in which nothing happens by itself: the caller, the audio and the clock are driven.
 
-    Every state goes through JSON, as if the run had been stored and taken up again at every event.
+    Every state goes through JSON, as if the run had been stored and taken up again at every event; with
+    `stored` false, that is left out, for speed.
     """
 
-    def __init__(self, plan: Plan, dnis: str = "100", facts: Facts | None = None) -> None:
+    def __init__(
+        self, plan: Plan, dnis: str = "100", facts: Facts | None = None, *, stored: bool = True
+    ) -> None:
         route = plan.route_for(dnis)
         assert route is not None
         self.plan = plan
         self.state = begin(plan, route, facts)
+        self._stored = stored
         self.asked: list[Request] = []
         self.listening: tuple[str, ...] = ()
         self.passed = ""
@@ -96,9 +100,11 @@ class VirtualCall:
         return self
 
     def happens(self, event: Event) -> tuple[Effect, ...]:
-        stored = RunState.from_json(json.loads(json.dumps(self.state.to_json())))
-        assert stored == self.state
-        self.state, effects = step(self.plan, stored, event, self.now_s)
+        if self._stored:
+            stored = RunState.from_json(json.loads(json.dumps(self.state.to_json())))
+            assert stored == self.state
+            self.state = stored
+        self.state, effects = step(self.plan, self.state, event, self.now_s)
         for effect in effects:
             self._note(effect)
         self.effects.extend(effects)

@@ -7,6 +7,7 @@ ends with a wait or with the end, a digit is used once, the state survives being
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -23,6 +24,7 @@ from gateway.dialplan.run import MAX_TYPED_AHEAD, OUTCOMES, Connected, Facts, Ph
 from tests.fakes.plans import ROUTES, VirtualCall, write_plan
 
 Action = str | tuple[str, object]
+FACTS = Facts(caller={"number": "+4930123"}, queues={"q": {"waiting": 2}}, epoch_s=1.8e9)
 KEYS = "0123456789*#ABCD"
 WAITS = {Phase.ANSWERING, Phase.SPEAKING, Phase.LISTENING, Phase.WORKING, Phase.ENDING, Phase.ENDED}
 LABELS = sorted({exit_.label for exits in EXITS.values() for exit_ in exits} | {"nonsense"})
@@ -195,8 +197,7 @@ def check_promises(call: VirtualCall) -> None:
 
 
 def walk(plan: Plan, actions: list[Action]) -> VirtualCall:
-    facts = Facts(caller={"number": "+4930123"}, queues={"q": {"waiting": 2}}, epoch_s=1.8e9)
-    call = VirtualCall(plan, facts=facts).start()
+    call = VirtualCall(plan, facts=FACTS).start()
     check_promises(call)
     for action in actions:
         act(call, action)
@@ -302,3 +303,28 @@ def test_a_plan_of_5000_nodes_in_one_file_is_within_the_limits(tmp_path: Path) -
     write_plan(tmp_path, f"{ROUTES}flow: main\nstart: n0\nnodes:\n{nodes}\n  n5000: {{hangup: }}\n")
 
     assert check(tmp_path) == ()
+
+
+def test_ten_thousand_callers_find_no_hole_in_the_demo() -> None:
+    """Without a strategy's overhead: more callers, each from a seed that names them."""
+    plan = demo()
+    for seed in range(10_000):
+        dice = random.Random(seed)
+        call = VirtualCall(plan, dice.choice(["100", "+4930555110"]), facts=FACTS, stored=seed % 20 == 0)
+        call.start()
+        for _ in range(dice.randrange(30)):
+            act(call, _something(dice, call))
+        check_promises(call)
+        if dice.random() < 0.3:
+            call.hang_up()
+        let_go(call, 500)
+
+        assert call.state.phase is Phase.ENDED, f"caller {seed} is never let go"
+
+
+def _something(dice: random.Random, call: VirtualCall) -> Action:
+    if call.state.action is not None and dice.random() < 0.8:
+        node = call.plan.flows[call.state.flow].nodes[call.state.node]
+        label = dice.choice([exit_.label for exit_ in EXITS[type(node)]])
+        return label, dice.choice([None, {"amount": 12.5, "bookings": 1, "verified": True}, [], "x"])
+    return dice.choice(["listen", "listen", "wait", *"0123456789*#", "123456#", "1234", "say operator"])
