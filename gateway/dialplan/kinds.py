@@ -141,9 +141,7 @@ NODE_KINDS: Final[Mapping[str, NodeKind]] = MappingProxyType(
                 "gather": key.wording("the question"),
                 "into": key.variable("the variable that keeps the digits", needed=True),
                 "minimum": key.count("the fewest digits", 1, MAX_GATHERED, 1),
-                "maximum": key.count(
-                    "the most digits, which end the wait", 20, MAX_GATHERED, 1
-                ),
+                "maximum": key.count("the most digits, which end the wait", 20, MAX_GATHERED, 1),
                 "terminator": key.text("the key that ends them", r"[*#]|none", "*, # or none", "#"),
                 "mask": key.flag("a secret, such as a PIN: shown nowhere", default=False),
                 "speech": key.flag("the digits may be spoken", default=False),
