@@ -327,4 +327,5 @@ def _something(dice: random.Random, call: VirtualCall) -> Action:
         node = call.plan.flows[call.state.flow].nodes[call.state.node]
         label = dice.choice([exit_.label for exit_ in EXITS[type(node)]])
         return label, dice.choice([None, {"amount": 12.5, "bookings": 1, "verified": True}, [], "x"])
-    return dice.choice(["listen", "listen", "wait", *"0123456789*#", "123456#", "1234", "say operator"])
+    acts: list[Action] = ["listen", "listen", "wait", *"0123456789*#", "123456#", "1234", "say operator"]
+    return dice.choice(acts)
