@@ -10,21 +10,26 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
 from gateway.api.app import create_app
+from gateway.api.auth import HashedKey, Holder, Keyring, Role
+from gateway.api.dialplans import DialplanDesk
 from gateway.api.server import HttpServer
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import CallLeg, LegEvent
 from gateway.clock import SystemClock
 from gateway.config import Settings
-from gateway.dialplan import loader
 from gateway.dialplan.files import AudioFiles
+from gateway.dialplan.lookups import Lookups
 from gateway.dialplan.model import Prompt
 from gateway.dialplan.prompts import ActivePlan, activate
+from gateway.dialplan.reload import PlanKeeper
+from gateway.dialplan.versions import Loaded, VersionStore
 from gateway.errors import RingbackError, StartupError
 from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
@@ -148,8 +153,11 @@ async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _http(settings: Settings, health: Health, metrics: Metrics) -> AsyncIterator[int]:
-    server = HttpServer(create_app(health=health, metrics=metrics), settings.http.host, settings.http.port)
+async def _http(
+    settings: Settings, health: Health, metrics: Metrics, dialplans: DialplanDesk
+) -> AsyncIterator[int]:
+    app = create_app(health=health, metrics=metrics, keyring=_keyring(settings), dialplans=dialplans)
+    server = HttpServer(app, settings.http.host, settings.http.port)
     port = server.bind()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.run())
@@ -159,8 +167,12 @@ async def _http(settings: Settings, health: Health, metrics: Metrics) -> AsyncIt
             server.stop()
 
 
-async def _active_plan(settings: Settings, engine: Engine, metrics: Metrics) -> ActivePlan:
-    plan = await asyncio.to_thread(loader.load, settings.dialplan.path)
+def _keyring(settings: Settings) -> Keyring:
+    parts = (key.split(":") for key in settings.http.api_keys)
+    return Keyring([HashedKey(Holder(name, Role(role)), sha256) for name, role, sha256 in parts])
+
+
+async def _plan_keeper(settings: Settings, engine: Engine, metrics: Metrics) -> PlanKeeper:
     try:
         voice = await EspeakSynthesiser.detect(_voices(settings))
     except SynthesisError as error:
@@ -176,17 +188,39 @@ async def _active_plan(settings: Settings, engine: Engine, metrics: Metrics) -> 
         engine.rate,
         on_store_error=lambda path, error: log.error("prompt_not_kept", file=str(path), error=str(error)),
     )
-    files = AudioFiles(_folder(settings.dialplan.path), engine.rate)
-    return await activate(plan, cache, files, on_failure=unplayable)
+
+    async def make_ready(loaded: Loaded) -> ActivePlan:
+        files = AudioFiles(loaded.directory, engine.rate)
+        return await activate(loaded.plan, cache, files, on_failure=unplayable)
+
+    return PlanKeeper(
+        settings.dialplan.path,
+        VersionStore(settings.data_dir / "dialplans"),
+        make_ready,
+        observe=lambda outcome: metrics.dialplan_reloads.labels(outcome.value).inc(),
+    )
+
+
+@asynccontextmanager
+async def _reloads(
+    settings: Settings, plans: PlanKeeper, switchboard: Switchboard, desk: DialplanDesk
+) -> AsyncIterator[None]:
+    """Plans that come into force reach the calls that begin then, whoever asked for them."""
+
+    def put_in_force(active: ActivePlan) -> None:
+        switchboard.active = active
+
+    plans.on_change(put_in_force)
+    desk.keeper, desk.calls = plans, switchboard.calls_by_version
+    async with AsyncExitStack() as stack:
+        if settings.dialplan.watch:
+            await stack.enter_async_context(_background(plans.watch()))
+        yield
 
 
 def _voices(settings: Settings) -> EspeakSettings:
     defaults = EspeakSettings()
     return EspeakSettings(voices={**defaults.voices, **settings.speech.voices})
-
-
-def _folder(path: Path) -> Path:
-    return path if path.is_dir() else path.parent
 
 
 # ---- the node
@@ -197,14 +231,14 @@ async def run(settings: Settings, *, on_ready: Callable[[], object] | None = Non
 
     A second signal ends the wait. Raises RingbackError when the node can't start or its engine dies.
     """
-    metrics, health = Metrics(), Health()
+    metrics, health, dialplans = Metrics(), Health(), DialplanDesk()
     metrics.node.info({"version": VERSION, "name": settings.node.name})
     stopping = asyncio.Event()
     hurry = asyncio.Event()
     fatal: list[BaseException] = []
     async with AsyncExitStack() as stack:
         stack.enter_context(_signals(stopping, hurry))
-        http_port = await stack.enter_async_context(_http(settings, health, metrics))
+        http_port = await stack.enter_async_context(_http(settings, health, metrics, dialplans))
         await stack.enter_async_context(_background(watch_event_loop(metrics.event_loop_lag.observe)))
         writer = await stack.enter_async_context(_call_log(settings, metrics, health))
         engine = await stack.enter_async_context(_engine(settings))
@@ -216,12 +250,16 @@ async def run(settings: Settings, *, on_ready: Callable[[], object] | None = Non
         engine.on_fatal(die)
         _watch(engine, metrics, health)
         bridge = Bridge(engine)
-        active = await _active_plan(settings, engine, metrics)
+        plans = await _plan_keeper(settings, engine, metrics)
+        active = await plans.start()
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         recorder = _recorder(engine, bridge, metrics)
         stack.push_async_callback(recorder.close)
-        services = _services(settings, engine, bridge, recorder, writer, metrics)
+        secrets = {name: value.get_secret_value() for name, value in settings.dialplan.secrets.items()}
+        lookups = await stack.enter_async_context(Lookups(secrets, SystemClock().now))
+        services = replace(_services(settings, engine, bridge, recorder, writer, metrics), look_up=lookups)
         switchboard = await stack.enter_async_context(Switchboard(active, admission, services))
+        await stack.enter_async_context(_reloads(settings, plans, switchboard, dialplans))
         sip = await stack.enter_async_context(
             _sip(settings, engine, bridge, switchboard.accept, rtp_ports=settings.sip.rtp_ports)
         )

@@ -8,6 +8,7 @@ Everything is checked before anything starts, and every fault is reported at onc
 from __future__ import annotations
 
 import os
+import re
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -37,9 +38,14 @@ SHIPPED_DIALPLANS = Path(__file__).parent.parent / "dialplans"
 PREFIX = "RINGBACK_"
 # Read by media/native/build.py, not by the node.
 BUILD_VARIABLES = frozenset({"RINGBACK_CACHE", "RINGBACK_PJPROJECT", "RINGBACK_PJPROJECT_SHA256"})
+# The key that our own commands show to a running node; never part of the settings, which get printed.
+KEY_VARIABLE = "RINGBACK_API_KEY"
 MAX_CALLS = (
     1900  # PJSUA_MAX_CALLS in media/native/config_site.h is 2000; outbound legs need room above admission
 )
+
+_ROLES = ("app", "agent", "supervisor", "admin")
+_HASHED_KEY = re.compile(rf"[A-Za-z0-9_.@-]{{1,64}}:({'|'.join(_ROLES)}):[0-9a-fA-F]{{64}}")
 
 Codec = Literal[
     "opus/48000", "G722/16000", "PCMA/8000", "PCMU/8000", "G729/8000", "GSM/8000", "speex/16000", "speex/8000"
@@ -61,6 +67,13 @@ def _address(value: str) -> str:
     return str(ip_address(value))
 
 
+def _hashed_key(value: str) -> str:
+    if not _HASHED_KEY.fullmatch(value):
+        # Without the value: who mistook the key for its hash mustn't find it in a log.
+        raise ValueError("an API key is NAME:ROLE:SHA256, as `ringback token` prints it")
+    return value
+
+
 def _lower(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name.lower() for name in names)
 
@@ -68,6 +81,10 @@ def _lower(names: tuple[str, ...]) -> tuple[str, ...]:
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0 takes any free port
 OptionalPort = Annotated[Port | None, BeforeValidator(_off_is_none)]
 Address = Annotated[str, AfterValidator(_address)]
+HashedKey = Annotated[str, AfterValidator(_hashed_key)]
+
+
+NOT_SETTINGS = BUILD_VARIABLES | {KEY_VARIABLE}
 
 
 class Section(BaseModel):
@@ -157,6 +174,8 @@ class HttpSettings(Section):
 
     host: Address = "127.0.0.1"
     port: Port = 8080
+    api_keys: Annotated[tuple[HashedKey, ...], BeforeValidator(_split_commas)] = ()
+    """NAME:ROLE:SHA256 of those who may use the API, as `ringback token` prints them; none may without."""
 
 
 class DialplanSettings(Section):
@@ -164,6 +183,10 @@ class DialplanSettings(Section):
 
     path: Path = SHIPPED_DIALPLANS / "demo"
     """A directory of YAML files; see dialplans/README.md."""
+    watch: bool = False
+    """Reload whenever the directory has changed, instead of on `ringback dialplan reload`."""
+    secrets: Mapping[str, SecretStr] = Field(default_factory=dict)
+    """What the `secrets` of a plan's lookups name: { bank_api = "Bearer …" }. The plan never holds them."""
 
 
 class SpeechSettings(Section):
@@ -262,6 +285,12 @@ def load(file: Path | None = None) -> Settings:
     raise ConfigurationErrors(tuple(sorted(errors, key=_line)))
 
 
+def api_key() -> SecretStr | None:
+    """The key that a command shows to a running node, from RINGBACK_API_KEY."""
+    key = os.environ.get(KEY_VARIABLE)
+    return SecretStr(key) if key else None
+
+
 class _Source:
     """The file, and where in it each key stands (tomllib doesn't say)."""
 
@@ -320,7 +349,7 @@ def _syntax_error(path: Path, error: tomllib.TOMLDecodeError) -> ConfigurationEr
 
 
 def _variables() -> set[str]:
-    return {name.upper() for name in os.environ if name.upper().startswith(PREFIX)} - BUILD_VARIABLES
+    return {name.upper() for name in os.environ if name.upper().startswith(PREFIX)} - NOT_SETTINGS
 
 
 def _variable(keys: tuple[str, ...]) -> str:

@@ -107,6 +107,9 @@ class Metrics:
         self.ivr_node_outcomes = counter(
             "ivr_node_outcomes", "How dialplan nodes ended.", "dialplan", "node", "outcome"
         )
+        self.dialplan_reloads = counter(
+            "dialplan_reloads", "Reloads of the dialplan, by how they went.", "result"
+        )
         self.recording_failures = counter("recording_failures", "Recordings that couldn't be written.")
         self.prompt_failures = counter("prompt_failures", "Prompts replaced by the spoken fallback.")
         self.storage_failures = counter("storage_failures", "Storage operations that failed.", "operation")

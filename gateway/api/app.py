@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from gateway.api import dialplans as dialplan_routes
 from gateway.api import health as health_routes
 from gateway.api import problems
+from gateway.api.auth import Keyring
+from gateway.api.dialplans import DialplanDesk
 from gateway.version import VERSION
 from monitoring.health import Health
 from monitoring.metrics import Metrics
 
 
-def create_app(*, health: Health, metrics: Metrics) -> FastAPI:
-    """The API of a node."""
+def create_app(
+    *,
+    health: Health,
+    metrics: Metrics,
+    keyring: Keyring | None = None,
+    dialplans: DialplanDesk | None = None,
+) -> FastAPI:
+    """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`."""
     app = FastAPI(
         title="Ringback",
         version=VERSION,
@@ -22,4 +31,5 @@ def create_app(*, health: Health, metrics: Metrics) -> FastAPI:
     )
     problems.install(app)
     app.include_router(health_routes.routes(health, metrics))
+    app.include_router(dialplan_routes.routes(dialplans or DialplanDesk(), keyring or Keyring()))
     return app

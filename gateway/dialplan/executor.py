@@ -16,25 +16,44 @@ from structlog.typing import FilteringBoundLogger
 from gateway.call.cause import Cause
 from gateway.dialplan.interpreter import begin, step
 from gateway.dialplan.model import Plan, Prompt, Route
-from gateway.dialplan.ports import CallControl, Cancellable, PromptUnavailable, Timers
+from gateway.dialplan.performing import perform
+from gateway.dialplan.ports import (
+    Actions,
+    CallControl,
+    Cancellable,
+    NoActions,
+    PromptUnavailable,
+    Timers,
+    World,
+)
+from gateway.dialplan.requests import Request
 from gateway.dialplan.run import (
     Answer,
     AudioFailed,
     AudioFinished,
+    CancelAction,
     CancelTimer,
     Connected,
     Effect,
     Event,
+    Facts,
     HangUp,
+    Listen,
     NodeLeft,
     OpenEarlyMedia,
+    PassDigit,
+    Perform,
+    Performed,
     Phase,
+    PhraseHeard,
     PlayPrompts,
     RunState,
     Started,
     StartTimer,
     StopAudio,
+    StopListening,
     TimerFired,
+    observe,
 )
 from gateway.errors import LegEnded
 
@@ -50,7 +69,11 @@ class RunResult:
 
 
 class Executor:
-    """Runs `route`'s flow of `plan` on one call. `log` has the call's keys bound already."""
+    """Runs `route`'s flow of `plan` on one call. `log` has the call's keys bound already.
+
+    `facts`: what is known of the call; its `epoch_s` is on the clock of `timers`. `world`: asked before every
+    step, so that expressions see the queues as they are.
+    """
 
     def __init__(
         self,
@@ -61,9 +84,16 @@ class Executor:
         *,
         on_outcome: OutcomeHandler,
         timers: Timers | None = None,
+        facts: Facts | None = None,
+        actions: Actions | None = None,
+        world: World | None = None,
     ) -> None:
         self._plan = plan
-        self._state = begin(plan, route)
+        self._state = begin(plan, route, facts)
+        self._actions = actions if actions is not None else NoActions()
+        self._world = world
+        self._action: asyncio.Task[None] | None = None
+        self._keys: asyncio.Queue[str] = asyncio.Queue()
         self._control = control
         self._log = log
         self._on_outcome = on_outcome
@@ -93,10 +123,13 @@ class Executor:
             finally:
                 self._stop_timer()
                 self._abandon_audio()
+                self._abandon_action()
         return RunResult(self._state)
 
     async def _take(self, event: Event, tasks: asyncio.TaskGroup) -> None:
         node = self._state.node
+        if self._world is not None:
+            self._state = observe(self._state, *self._world())
         self._state, effects = step(self._plan, self._state, event, self._timers.time())
         if self._state.node != node:
             self._log.info("node_entered", flow=self._state.flow, node=self._state.node)
@@ -126,6 +159,18 @@ class Executor:
                 self._timer = self._timers.call_later(effect.duration_s, lambda: self.post(fired))
             case CancelTimer():
                 self._stop_timer()
+            case Listen():
+                self._actions.listen(effect.phrases, effect.language, self._heard)
+            case StopListening():
+                self._actions.stop_listening()
+            case Perform():
+                self._abandon_action()
+                self._keys = asyncio.Queue()
+                self._action = tasks.create_task(self._act(effect.action, effect.request, self._keys))
+            case CancelAction():
+                self._abandon_action()
+            case PassDigit():
+                self._keys.put_nowait(effect.digit)
             case HangUp():
                 await self._control.hang_up(effect.cause)
             case NodeLeft():
@@ -145,6 +190,18 @@ class Executor:
         else:
             self.post(AudioFinished(audio))
 
+    async def _act(self, action: int, request: Request, keys: asyncio.Queue[str]) -> None:
+        try:
+            outcome = await perform(self._actions, request, keys)
+        except Exception:  # noqa: BLE001  # the plan says where a call goes on when something has failed
+            self._log.exception("action_fault", node=self._state.node, action=type(request).__name__)
+            self.post(Performed(action, "error"))
+        else:
+            self.post(Performed(action, outcome.label, outcome.value))
+
+    def _heard(self, text: str) -> None:
+        self.post(PhraseHeard(text))
+
     async def _give_up(self, fault: Exception) -> None:
         self._log.error(
             "dialplan_fault", flow=self._state.flow, node=self._state.node, exc_info=fault, error=str(fault)
@@ -158,6 +215,11 @@ class Executor:
         if self._audio is not None:
             self._audio.cancel()
             self._audio = None
+
+    def _abandon_action(self) -> None:
+        if self._action is not None:
+            self._action.cancel()
+            self._action = None
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from gateway.dialplan.model import Spoken
+from gateway.dialplan.wording import Spoken
 
 # A play node in another language gives its own `fallback`.
 _FALLBACKS: Final[Mapping[str, str]] = MappingProxyType(
@@ -16,6 +16,9 @@ _FALLBACKS: Final[Mapping[str, str]] = MappingProxyType(
         "fr": "Désolé. Cette annonce n'est pas disponible pour le moment.",
         "es": "Lo sentimos. Este mensaje no está disponible en este momento.",
         "it": "Ci dispiace. Questo annuncio non è disponibile al momento.",
+        "ja": "申し訳ございません。ただいまこのご案内をお流しできません。",
+        "zh": "很抱歉，目前无法播放此段语音。",
+        "cmn": "很抱歉，目前无法播放此段语音。",
     }
 )
 

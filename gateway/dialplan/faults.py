@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from gateway.dialplan.model import Position
+from gateway.dialplan.places import Position
 from gateway.errors import RingbackError
 
 

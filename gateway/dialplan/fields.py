@@ -12,11 +12,11 @@ from typing import Final
 
 from gateway.dialplan.documents import YamlList, YamlMap, YamlText, YamlValue, describe, shorten
 from gateway.dialplan.faults import Fault, nearest
-from gateway.dialplan.model import Position, Target
+from gateway.dialplan.places import Position, Target
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-_DURATION: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*(ms|s|m|)")
-_UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
+_DURATION: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*(ms|s|m|h|)")
+_UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _COUNT: Final = re.compile(r"\d{1,6}")
 _FLAGS: Final[Mapping[str, bool]] = {"true": True, "false": False, "yes": True, "no": False}
 
@@ -32,6 +32,7 @@ class Fields:
         self._places = {key.text: key.at for key, _ in source.entries}
         self._asked: set[str] = set()
         self._missing: list[str] = []
+        self.asked_last = ""  # for messages about what has just been read
 
     def error(self, at: Position, message: str) -> None:
         self.faults.append(Fault.error(at, message))
@@ -46,6 +47,7 @@ class Fields:
     def value(self, key: str) -> YamlValue | None:
         """What `key` has, or None when it isn't given (or given without a value)."""
         self._asked.add(key)
+        self.asked_last = key
         value = self._values.get(key)
         return None if isinstance(value, YamlText) and value.absent else value
 
@@ -112,14 +114,16 @@ class Fields:
         self.error(value.at, f"'{key}' is true or false, not {describe(value)}")
         return None
 
-    def count(self, key: str, default: int, highest: int) -> int:
-        """A whole number from 0 to `highest`."""
+    def count(self, key: str, default: int, highest: int, lowest: int = 0) -> int:
+        """A whole number from `lowest` to `highest`."""
         value = self.value(key)
         if value is None:
             return default
-        if isinstance(value, YamlText) and _COUNT.fullmatch(value.text) and int(value.text) <= highest:
-            return int(value.text)
-        self.error(value.at, f"'{key}' is a whole number from 0 to {highest}, not {describe(value)}")
+        if isinstance(value, YamlText) and _COUNT.fullmatch(value.text):
+            number = int(value.text)
+            if lowest <= number <= highest:
+                return number
+        self.error(value.at, f"'{key}' is a whole number from {lowest} to {highest}, not {describe(value)}")
         return default
 
     def duration_s(self, key: str, default_s: float, lowest_s: float, highest_s: float) -> float:

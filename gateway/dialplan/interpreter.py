@@ -2,73 +2,89 @@
 
 The live executor, the simulator and the flow tests run this same function. Digits follow three rules:
 
-- A digit is used once: by the menu that asks, or by the prompt it interrupts, which keeps it for the menu
-  that follows.
+- A digit is used once: by the node that asks, or by the prompt it interrupts, which keeps it for the node
+  that asks next. In a queue, a recording, a survey or a conversation it belongs to those.
 - A digit that nobody has asked for yet is kept, in order, up to `MAX_TYPED_AHEAD`; a menu takes kept digits
   before it says anything. A wrong key throws the rest away: whoever typed them was in another menu.
 - Keys are matched against all options of a menu at once. An option is taken as soon as no longer one begins
-  with it, else when the inter-digit timer runs out.
+  with it, else when the inter-digit timer runs out. A terminator that comes after the last digit of a full
+  number is dropped.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import assert_never
+from typing import Final, TypeVar, assert_never
 
 from gateway.call.cause import Cause
-from gateway.dialplan.menus import Failure, prompts_of, read_keys, way_out
-from gateway.dialplan.model import (
-    Flow,
+from gateway.dialplan.actions import CONVERSATIONS, request_of
+from gateway.dialplan.asking import Failure, read_keys, read_words
+from gateway.dialplan.calendars import utc_at
+from gateway.dialplan.exits import EXITS, resolve
+from gateway.dialplan.expressions import ExpressionFailed, evaluate, kept
+from gateway.dialplan.model import Plan, Route
+from gateway.dialplan.nodes import (
+    BranchNode,
+    CalendarNode,
+    CallbackNode,
+    ContextNode,
+    DialNode,
+    GatherNode,
     GotoNode,
     HangupNode,
+    LanguageNode,
+    LookupNode,
     MenuNode,
-    Node,
-    Plan,
     PlayNode,
-    Prompt,
-    Route,
+    QueueNode,
+    RecordNode,
+    ReturnNode,
+    RunNode,
     SayNode,
-    Target,
+    SetNode,
+    SurveyNode,
+    TransferNode,
 )
+from gateway.dialplan.places import Target
 from gateway.dialplan.run import (
+    AFTER_HANGUP_S,
     MAX_PATH,
-    MAX_TYPED_AHEAD,
-    Answer,
+    MAX_VISITS,
     AudioFailed,
     AudioFinished,
-    CancelTimer,
     Connected,
     Digit,
     Effect,
     Event,
-    HangUp,
+    Facts,
+    Frame,
     HungUp,
-    NodeLeft,
-    OpenEarlyMedia,
+    PassDigit,
+    Performed,
     Phase,
-    PlayPrompts,
+    PhraseHeard,
     RunState,
     Started,
-    StartTimer,
-    StopAudio,
     TimerFired,
 )
-from gateway.errors import RingbackError
+from gateway.dialplan.templates import plain
+from gateway.dialplan.turn import RunFault
+from gateway.dialplan.walk import Walk
+
+__all__ = ["RunFault", "begin", "step"]
+
+_T = TypeVar("_T")
+
+_VOCAL: Final = (SayNode, PlayNode, MenuNode, GatherNode, RecordNode, QueueNode, DialNode, SurveyNode)
+"""Nodes that need a caller who listens."""
 
 
-class RunFault(RingbackError):
-    """The run met something that the checks rule out. Only its own call ends."""
-
-    def __init__(self, flow: str, node: str, problem: str) -> None:
-        super().__init__(f"flow '{flow}', node '{node}': {problem}")
-        self.flow = flow
-        self.node = node
-        self.problem = problem
-
-
-def begin(plan: Plan, route: Route) -> RunState:
+def begin(plan: Plan, route: Route, facts: Facts | None = None) -> RunState:
     """The state of a call on `route` before anything has happened."""
-    return RunState(flow=route.flow.node, early=not plan.answers(route))
+    flow = plan.flows[route.flow.node]
+    early = not plan.answers(route)
+    return RunState(flow=flow.name, early=early, language=flow.language, facts=facts or Facts())
 
 
 def step(plan: Plan, state: RunState, event: Event, now_s: float) -> tuple[RunState, tuple[Effect, ...]]:
@@ -83,37 +99,40 @@ def step(plan: Plan, state: RunState, event: Event, now_s: float) -> tuple[RunSt
     return turn.state, tuple(turn.effects)
 
 
-class _Turn:
-    """One step in the making: the state so far and the effects so far."""
-
-    def __init__(self, plan: Plan, state: RunState, now_s: float) -> None:
-        self.plan = plan
-        self.state = state
-        self.effects: list[Effect] = []
-        self._now_s = now_s
-        self._ahead: str | None = None  # the node to enter next
-
-    # Events
+class _Turn(Walk):
+    """One step: an event, and the nodes it leads through until one of them waits."""
 
     def take(self, event: Event) -> None:
         if self.state.phase is Phase.ENDED:
             return
-        self._react(event)
-        steps = 0
+        self._guarded(self._react, event)
         while self._ahead is not None:
             name, self._ahead = self._ahead, None
-            self.state = replace(self.state, path=(*self.state.path, name)[-MAX_PATH:])
-            self._enter(name)
-            steps += 1
-            if steps > self._most_steps():
-                raise self._fault(f"{steps} nodes without waiting")
+            path = f"{self.state.flow}/{name}" if self.state.stack else name
+            visits = self.state.visits + 1
+            self.state = replace(self.state, path=(*self.state.path, path)[-MAX_PATH:], visits=visits)
+            if visits > MAX_VISITS:
+                self.report("too_long")
+                self.apologise(Cause.TEMPORARY_FAILURE)
+                return
+            self._guarded(self._enter, name)
+
+    def _guarded(self, act: Callable[[_T], None], value: _T) -> None:
+        try:
+            act(value)
+        except ExpressionFailed:
+            self._leave("error")
+
+    # Events
 
     def _react(self, event: Event) -> None:
         match event:
             case Started():
                 self._started()
             case Connected():
-                self._connected()
+                if self.state.phase is Phase.ANSWERING:
+                    self.state = replace(self.state, connected=True)
+                    self._enter(self.state.node)
             case AudioFinished():
                 self._audio_over(event.audio, "completed")
             case AudioFailed():
@@ -122,6 +141,10 @@ class _Turn:
                 self._digit(event.digit)
             case TimerFired():
                 self._timer_fired(event.timer)
+            case PhraseHeard():
+                self._phrase_heard(event.text)
+            case Performed():
+                self._performed(event)
             case HungUp():
                 self._hung_up()
             case _:
@@ -129,215 +152,207 @@ class _Turn:
 
     def _started(self) -> None:
         if self.state.phase is Phase.IDLE:
-            self._ahead = self._flow().start.node
-
-    def _connected(self) -> None:
-        if self.state.phase is Phase.ANSWERING:
-            self.state = replace(self.state, connected=True)
-            self._enter(self.state.node)
+            self.state = replace(self.state, started_s=self.now_s)
+            self.assign(self.flow().variables)
+            self._ahead = self.flow().start.node
 
     def _audio_over(self, audio: int, outcome: str) -> None:
         if audio != self.state.audio:
             return
         self.state = replace(self.state, audio=None)
-        node = self._node()
+        if self.state.closing is not None:
+            self.hang_up(Cause(self.state.closing))
+            return
+        node = self.node()
         match node:
             case SayNode() | PlayNode():
-                self._leave(outcome, node.next)
-            case MenuNode():
+                self._leave("next", outcome)
+            case MenuNode() | GatherNode():
                 if outcome == "audio_failed":
-                    self._report(outcome)
+                    self.report(outcome)
                 self._listen(node)
-            case GotoNode() | HangupNode():
-                raise self._fault("it has no audio")
+            case RecordNode():
+                self.perform(request_of(node, self))
             case _:
-                assert_never(node)
+                raise self.fault("it has no audio")
 
     def _digit(self, digit: str) -> None:
+        swallowed = digit == self.state.swallow
+        self.state = replace(self.state, swallow="", erring=False)
+        if swallowed or self.state.closing is not None:
+            return
         match self.state.phase:
             case Phase.SPEAKING:
                 self._digit_while_speaking(digit)
             case Phase.LISTENING:
-                self._cancel_timer()
-                self._collect(self._menu(), digit)
+                self.cancel_timer()
+                self._collect(self._asking(), digit)
+            case Phase.WORKING:
+                if self.state.action is not None and isinstance(self.node(), CONVERSATIONS):
+                    self.effects.append(PassDigit(self.state.action, digit))
+                else:
+                    self.keep(digit)
             case Phase.IDLE | Phase.ANSWERING:
-                self._keep(digit)
+                self.keep(digit)
             case Phase.ENDING | Phase.ENDED:
                 pass
             case _:
                 assert_never(self.state.phase)
 
     def _digit_while_speaking(self, digit: str) -> None:
-        node = self._node()
+        node = self.node()
         match node:
             case SayNode() | PlayNode():
-                self._keep(digit)
+                self.keep(digit)
                 if node.barge_in:
-                    self._stop_audio()
-                    self._leave("interrupted", node.next)
-            case MenuNode():
+                    self.stop_audio()
+                    self._leave("next", "interrupted")
+            case MenuNode() | GatherNode():
                 if node.barge_in:
-                    self._stop_audio()
+                    self.stop_audio()
                     self._collect(node, digit)
                 else:
-                    self._keep(digit)
-            case GotoNode() | HangupNode():
-                raise self._fault("it doesn't speak")
+                    self.keep(digit)
+            case RecordNode():
+                self.stop_audio()
+                self.perform(request_of(node, self))
             case _:
-                assert_never(node)
+                raise self.fault("it doesn't speak")
 
     def _timer_fired(self, timer: int) -> None:
         if timer != self.state.timer:
             return
         self.state = replace(self.state, timer=None, timer_due_s=None)
-        menu = self._menu()
-        reading = read_keys(menu, self.state.collected)
-        if reading.target is not None:
-            self._matched(reading.target)
+        if self.state.gone:
+            self.end()
+            return
+        node = self._asking()
+        reading = read_keys(node, self.state.collected)
+        if self.state.collected and reading.complete:
+            self._matched(node, reading)
         else:
-            self._fail(menu, Failure.NO_MATCH if self.state.collected else Failure.NO_INPUT)
+            self._fail(node, Failure.NO_MATCH if self.state.collected else Failure.NO_INPUT)
+
+    def _phrase_heard(self, text: str) -> None:
+        if not self.state.hearing:
+            return
+        node = self._asking()
+        self.state = replace(self.state, erring=False)
+        self.stop_audio()
+        self.cancel_timer()
+        reading = read_words(node, text, self.state.language)
+        if reading.complete:
+            self._matched(node, reading)
+        else:
+            self._fail(node, Failure.NO_MATCH)
+
+    def _performed(self, event: Performed) -> None:
+        if event.action != self.state.action:
+            return
+        self.state = replace(self.state, action=None)
+        node = self.node()
+        if isinstance(node, LookupNode | RecordNode) and event.outcome == "next" and node.into is not None:
+            self.remember({node.into: kept(node.into, event.value)})
+        known = {exit_.label for exit_ in EXITS[type(node)]}
+        if isinstance(node, ContextNode) and event.outcome == "next" and isinstance(event.value, dict):
+            self.state = replace(self.state, facts=replace(self.state.facts, context=event.value))
+        # Whatever a port makes up, the plan has these branches, and the metrics these labels.
+        self._leave(event.outcome if event.outcome in known else "error")
 
     def _hung_up(self) -> None:
         if self.state.phase not in (Phase.IDLE, Phase.ENDING):
-            self._report("hung_up")
-        if self.state.audio is not None:
-            self._stop_audio()
-        self._cancel_timer()
-        self.state = replace(self.state, phase=Phase.ENDED, typed="", collected="")
+            self.report("hung_up")
+        working = self.state.phase in (Phase.SPEAKING, Phase.LISTENING, Phase.WORKING)
+        told = self.state.closing is None and not self.state.gone
+        self.end()
+        target = self._where("hangup") if working and told else None
+        if target is not None:
+            self.state = replace(self.state, phase=Phase.WORKING, gone=True, typed="")
+            self.start_timer(AFTER_HANGUP_S)
+            self._ahead = target.node
 
     # Nodes
 
     def _enter(self, name: str) -> None:
         """Do what a node does first."""
         self.state = replace(self.state, node=name, failures=0, collected="")
-        node = self._node()
+        node = self.node()
+        if self.state.gone and isinstance(node, _VOCAL):
+            self.end()
+            return
         match node:
             case SayNode() | PlayNode():
-                self._play((node.prompt,))
-            case MenuNode():
-                self._enter_menu(node)
+                if self.connect():
+                    self.play(self.prompts((node.prompt,)))
+            case MenuNode() | GatherNode():
+                self._enter_asking(node)
+            case RecordNode():
+                if self.connect():
+                    self.play(self.prompts((node.prompt,)))
+            case QueueNode() | DialNode() | SurveyNode():
+                if self.connect():
+                    self.perform(request_of(node, self))
+            case LookupNode() | CallbackNode() | TransferNode() | ContextNode():
+                self.perform(request_of(node, self))
+            case SetNode() | BranchNode() | CalendarNode() | LanguageNode():
+                self._leave(self._decide(node), "completed")
+            case RunNode():
+                self._run(node)
+            case ReturnNode():
+                self._return(node)
             case GotoNode():
-                self._leave("completed", node.target)
+                self.report("completed")
+                self._ahead = node.target.node
             case HangupNode():
-                self._report("completed")
-                self._hang_up(node.cause)
+                self.report("completed")
+                self.hang_up(node.cause)
             case _:
                 assert_never(node)
 
-    def _leave(self, outcome: str, target: Target) -> None:
-        self._report(outcome)
-        self._ahead = target.node
+    def _decide(self, node: SetNode | BranchNode | CalendarNode | LanguageNode) -> str | Target:
+        """What comes of a node that takes no time: an exit, or where a case leads."""
+        match node:
+            case SetNode():
+                self.assign(node.assignments)
+                return "next"
+            case BranchNode():
+                values = self.values()
+                for case in node.cases:
+                    if evaluate(case.when.source, values) is True:
+                        return case.target
+                return "else"
+            case CalendarNode():
+                now = utc_at(self.state.facts.epoch_s + self.now_s)
+                return self.plan.calendars[node.calendar.node].state(now, self.state.facts.overrides)
+            case LanguageNode():
+                language = plain(node.language, self.values())
+                if language not in self.flow().languages:
+                    return "error"
+                self.state = replace(self.state, language=language)
+                return "next"
+            case _:
+                assert_never(node)
 
-    def _enter_menu(self, menu: MenuNode) -> None:
-        if not menu.type_ahead:
-            self.state = replace(self.state, typed="")
-        if self.state.typed and self.state.connected:
-            self._listen(menu)
-        else:
-            self._play((menu.prompt,))
+    def _run(self, node: RunNode) -> None:
+        arguments = self.evaluated(node.arguments)
+        frame = Frame(self.state.flow, self.state.node, self.state.variables)
+        self.report("completed")
+        stack = (*self.state.stack, frame)
+        self.state = replace(self.state, flow=node.flow.node, variables=arguments, stack=stack)
+        self.assign(self.flow().variables)
+        self._ahead = self.flow().start.node
 
-    def _listen(self, menu: MenuNode) -> None:
-        """Wait for keys, after using up those that were typed ahead."""
-        if self.state.typed:
-            typed, rest = self.state.typed[0], self.state.typed[1:]
-            self.state = replace(self.state, typed=rest)
-            self._collect(menu, typed)
-        else:
-            self.state = replace(self.state, phase=Phase.LISTENING)
-            self._start_timer(
-                menu.inter_digit_timeout_s if self.state.collected else menu.first_digit_timeout_s
-            )
-
-    def _collect(self, menu: MenuNode, digit: str) -> None:
-        """Add one key to the option being pressed."""
-        self.state = replace(self.state, collected=self.state.collected + digit)
-        reading = read_keys(menu, self.state.collected)
-        if reading.goes_on:
-            self._listen(menu)
-        elif reading.target is not None:
-            self._matched(reading.target)
-        else:
-            self._fail(menu, Failure.NO_MATCH)
-
-    def _matched(self, target: Target) -> None:
-        self._leave("matched", target)
-
-    def _fail(self, menu: MenuNode, failure: Failure) -> None:
-        self._report(failure.value)
-        failures = self.state.failures + 1
-        if failures <= menu.retries:
-            self.state = replace(self.state, failures=failures, collected="", typed="")
-            self._play(prompts_of(menu, failure, failures))
+    def _return(self, node: ReturnNode) -> None:
+        result = None
+        if node.result is not None:
+            result = kept(node.result.source, evaluate(node.result.source, self.values()))
+        self.report("completed")
+        if not self.state.stack:
+            self.hang_up(Cause.NORMAL_CLEARING)
             return
-        self._report("failed")
-        target = way_out(menu, failure)
-        if target is None:
-            self._hang_up(Cause.NORMAL_CLEARING)
-        else:
-            self.state = replace(self.state, typed="")
-            self._ahead = target.node
-
-    # Actions
-
-    def _play(self, prompts: tuple[Prompt, ...]) -> None:
-        if not self.state.connected:
-            # The node is entered again once the caller can hear it; until then nothing of it has happened.
-            self.effects.append(OpenEarlyMedia() if self.state.early else Answer())
-            self.state = replace(self.state, phase=Phase.ANSWERING)
-            return
-        serial = self.state.serial + 1
-        self.effects.append(PlayPrompts(serial, prompts))
-        self.state = replace(self.state, phase=Phase.SPEAKING, audio=serial, serial=serial)
-
-    def _stop_audio(self) -> None:
-        self.effects.append(StopAudio())
-        self.state = replace(self.state, audio=None)
-
-    def _start_timer(self, duration_s: float) -> None:
-        serial = self.state.serial + 1
-        self.effects.append(StartTimer(serial, duration_s))
-        self.state = replace(self.state, timer=serial, timer_due_s=self._now_s + duration_s, serial=serial)
-
-    def _cancel_timer(self) -> None:
-        if self.state.timer is not None:
-            self.effects.append(CancelTimer(self.state.timer))
-            self.state = replace(self.state, timer=None, timer_due_s=None)
-
-    def _hang_up(self, cause: Cause) -> None:
-        self.effects.append(HangUp(cause))
-        self.state = replace(self.state, phase=Phase.ENDING, typed="", collected="")
-
-    def _keep(self, digit: str) -> None:
-        if len(self.state.typed) < MAX_TYPED_AHEAD:
-            self.state = replace(self.state, typed=self.state.typed + digit)
-
-    def _report(self, outcome: str) -> None:
-        self.effects.append(NodeLeft(self.state.flow, self.state.node, outcome))
-
-    # The plan
-
-    def _flow(self) -> Flow:
-        flow = self.plan.flows.get(self.state.flow)
-        if flow is None:
-            raise self._fault("there is no such flow")
-        return flow
-
-    def _most_steps(self) -> int:
-        # The checks leave no loop without a key in it, so between two keys no node comes twice; and a step
-        # uses one new key and those typed ahead. More is a plan that was never checked.
-        return len(self._flow().nodes) * (MAX_TYPED_AHEAD + 2)
-
-    def _node(self) -> Node:
-        node = self._flow().nodes.get(self.state.node)
-        if node is None:
-            raise self._fault("there is no such node")
-        return node
-
-    def _menu(self) -> MenuNode:
-        node = self._node()
-        if not isinstance(node, MenuNode):
-            raise self._fault("it doesn't ask for keys")
-        return node
-
-    def _fault(self, problem: str) -> RunFault:
-        return RunFault(self.state.flow, self.state.node, problem)
+        self._back()
+        runner = self.node()
+        if isinstance(runner, RunNode) and runner.into is not None:
+            self.remember({runner.into: result})
+        target = resolve(runner, "next")
+        self._ahead = target.node if isinstance(target, Target) else None

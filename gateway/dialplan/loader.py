@@ -1,33 +1,44 @@
 """From a directory of YAML files to a plan in force.
 
-Every `*.yaml` and `*.yml` below the directory belongs to the plan. A document is either a list of `routes`
-or one `flow`; `DOCUMENT_KINDS` is the whole list of what a document can be. All faults are found in one run:
-a node that can't be read keeps its place, so that one mistake is reported once.
+Every `*.yaml` and `*.yml` below the directory belongs to the plan, but for `*.test.yaml`, which test it.
+`DOCUMENT_KINDS` is the whole list of what a document can be. All faults are found in one run: a node that
+can't be read keeps its place, so that one mistake is reported once.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from gateway.call.cause import Cause
-from gateway.dialplan.dnis import DnisPattern
 from gateway.dialplan.documents import MAX_FILE_BYTES, YamlMap, YamlText, YamlValue, describe, parse
 from gateway.dialplan.faults import Fault, PlanRefused, has_errors, in_order, suggest
 from gateway.dialplan.fields import Fields
 from gateway.dialplan.files import check_recordings
-from gateway.dialplan.kinds import parse_node
-from gateway.dialplan.model import DEFAULT_LANGUAGE, Flow, HangupNode, Node, Plan, Position, Route, Target
-from gateway.dialplan.validator import check_behaviour, check_references
+from gateway.dialplan.flows import read_flow
+from gateway.dialplan.model import Catalogue, Plan, Position
+from gateway.dialplan.sections import (
+    Sources,
+    read_ani_lists,
+    read_calendars,
+    read_catalogue,
+    read_hosts,
+    read_queues,
+    read_routes,
+    read_surveys,
+)
+from gateway.dialplan.validator import check_behaviour, check_references, check_values
 
 MAX_FILES: Final = 2_000
+ANNOUNCEMENTS: Final = Path(__file__).parents[2] / "dialplans" / "announcements"
+"""What Ringback says of itself, when a plan has no words of its own for it."""
 _VERSION_DIGITS: Final = 12
-_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # RFC 5646 §2.1, as far as voices need
+TEST_SUFFIX: Final = ".test"
+"""Ends the name, before `.yaml`, of files that hold a plan's tests and are no part of it."""
 
 
 def check(path: Path) -> tuple[Fault, ...]:
@@ -43,16 +54,20 @@ def load(path: Path) -> Plan:
     return plan
 
 
-def examine(path: Path) -> tuple[Plan, tuple[Fault, ...]]:
-    """The plan and all its faults; with errors among them the plan mustn't be run. Blocking."""
-    sources = _Sources()
+def examine(path: Path, *, today: date | None = None) -> tuple[Plan, tuple[Fault, ...]]:
+    """The plan and all its faults; with errors among them the plan mustn't be run. Blocking.
+
+    `today`: the day from which on a calendar has to have a future; the present one when None.
+    """
     digest = hashlib.sha256()
+    sources = Sources(read_text=lambda file: _read_text(path / file, digest.update))
     for file in _plan_files(path, sources.faults):
         _read_file(file, path, sources, digest.update)
-    plan = Plan(MappingProxyType(sources.flows), tuple(sources.routes), digest.hexdigest()[:_VERSION_DIGITS])
+    plan = _plan(sources, digest.hexdigest()[:_VERSION_DIGITS])
     faults = [*sources.faults, *check_references(plan)]
     if not plan.routes and not has_errors(faults):
         faults.append(Fault.error(Position(str(path), 1, 1), "no routes: every call would be rejected"))
+    faults += check_values(plan, today or datetime.now(UTC).date())
     if not has_errors(faults):
         # On a graph with holes this would report consequences: everything behind a mistyped name.
         faults += check_behaviour(plan)
@@ -60,13 +75,30 @@ def examine(path: Path) -> tuple[Plan, tuple[Fault, ...]]:
     return plan, in_order(faults)
 
 
-@dataclass(slots=True)
-class _Sources:
-    """What has been read so far."""
+def _plan(sources: Sources, version: str) -> Plan:
+    return Plan(
+        MappingProxyType(sources.flows),
+        tuple(sources.routes),
+        version,
+        MappingProxyType(sources.calendars),
+        MappingProxyType(sources.catalogues),
+        MappingProxyType(sources.queues),
+        MappingProxyType(sources.surveys),
+        MappingProxyType(sources.hosts),
+        MappingProxyType(sources.ani_lists),
+        announcements(),
+    )
 
-    flows: dict[str, Flow] = field(default_factory=dict)
-    routes: list[Route] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+
+@lru_cache(maxsize=1)
+def announcements() -> Mapping[str, Catalogue]:
+    """Ringback's own announcements by language; those it ships with. Blocking at first."""
+    sources = Sources()
+    for file in _plan_files(ANNOUNCEMENTS, sources.faults):
+        _read_file(file, ANNOUNCEMENTS, sources, lambda _content: None)
+    if sources.faults:
+        raise PlanRefused(sources.faults)
+    return MappingProxyType(sources.catalogues)
 
 
 def _plan_files(path: Path, faults: list[Fault]) -> list[Path]:
@@ -74,7 +106,8 @@ def _plan_files(path: Path, faults: list[Fault]) -> list[Path]:
     if not path.is_dir():
         faults.append(Fault.error(at, "isn't a directory; a dialplan is a directory of YAML files"))
         return []
-    files = sorted(file for file in path.rglob("*") if file.suffix in (".yaml", ".yml") and file.is_file())
+    found = (file for file in path.rglob("*") if file.suffix in (".yaml", ".yml") and file.is_file())
+    files = sorted(file for file in found if not file.stem.endswith(TEST_SUFFIX))
     if not files:
         faults.append(Fault.error(at, "has no *.yaml files"))
     if len(files) > MAX_FILES:
@@ -82,7 +115,7 @@ def _plan_files(path: Path, faults: list[Fault]) -> list[Path]:
     return files[:MAX_FILES]
 
 
-def _read_file(file: Path, root: Path, sources: _Sources, digest: Callable[[bytes], None]) -> None:
+def _read_file(file: Path, root: Path, sources: Sources, digest: Callable[[bytes], None]) -> None:
     try:
         content = _content(file)
     except OSError as error:
@@ -102,7 +135,19 @@ def _content(file: Path) -> bytes:
         return stream.read(MAX_FILE_BYTES + 1)
 
 
-def _read_document(document: YamlValue, sources: _Sources) -> None:
+def _read_text(file: Path, digest: Callable[[bytes], None]) -> str:
+    """A file beside the YAML ones, such as a calendar's. Raises OSError or ValueError."""
+    content = _content(file)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"has more than {MAX_FILE_BYTES:,} bytes")
+    digest(content)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError("isn't UTF-8") from error
+
+
+def _read_document(document: YamlValue, sources: Sources) -> None:
     if isinstance(document, YamlText) and document.absent:
         return  # nothing but comments
     if not isinstance(document, YamlMap):
@@ -121,78 +166,19 @@ def _read_document(document: YamlValue, sources: _Sources) -> None:
 
 
 def _kinds() -> str:
-    return " or ".join(f"'{kind}'" for kind in DOCUMENT_KINDS)
+    *others, last = (f"'{kind}'" for kind in DOCUMENT_KINDS)
+    return f"{', '.join(others)} or {last}"
 
 
-def _read_routes(fields: Fields, sources: _Sources) -> None:
-    for value in fields.one_or_more("routes"):
-        if isinstance(value, YamlMap):
-            route = _read_route(Fields(value, "a route", sources.faults))
-            if route is not None:
-                sources.routes.append(route)
-        else:
-            fields.error(value.at, f"a route is a mapping with 'dnis' and 'flow', not {describe(value)}")
-
-
-def _read_route(fields: Fields) -> Route | None:
-    dnis = fields.text("dnis")
-    if dnis is None and fields.value("dnis") is None:
-        fields.missing("dnis")
-    flow = fields.target("flow", "")
-    answer = fields.optional_flag("answer")
-    fields.done()
-    if dnis is None or not flow.node:
-        return None
-    try:
-        return Route(DnisPattern(dnis.text), flow, dnis.at, answer)
-    except ValueError as error:
-        fields.error(dnis.at, str(error))
-        return None
-
-
-def _read_flow(fields: Fields, sources: _Sources) -> None:
-    fields.what = "a flow"
-    name = fields.name("flow")
-    if name is None:
-        fields.missing("flow")
-        name = YamlText(fields.at, "", plain=True)
-    elif name.text in sources.flows:
-        known = sources.flows[name.text].at
-        fields.error(name.at, f"flow '{name.text}' exists already at {known}")
-    language = _read_language(fields)
-    answer = fields.flag("answer", default=True)
-    nodes = _read_nodes(fields, language)
-    start = fields.optional_target("start")
-    if start is None:
-        fields.missing("start")
-        start = Target(next(iter(nodes), ""), fields.at)
-    flow = Flow(name.text, name.at, start, MappingProxyType(nodes), language, answer)
-    sources.flows.setdefault(name.text, flow)
-
-
-def _read_language(fields: Fields) -> str:
-    text = fields.text("language")
-    if text is None:
-        return DEFAULT_LANGUAGE
-    if not _LANGUAGE.fullmatch(text.text):
-        fields.error(text.at, f"'{text.text}' isn't a language tag, such as en, de-CH or cmn")
-        return DEFAULT_LANGUAGE
-    return text.text
-
-
-def _read_nodes(fields: Fields, language: str) -> dict[str, Node]:
-    nodes: dict[str, Node] = {}
-    for name, value in fields.entries("nodes"):
-        fields.check_name(name)
-        if not isinstance(value, YamlMap):
-            fields.error(value.at, f"node '{name.text}' is a mapping, not {describe(value)}")
-            nodes[name.text] = HangupNode(name.text, name.at, Cause.TEMPORARY_FAILURE)
-            continue
-        node_fields = Fields(value, f"node '{name.text}'", fields.faults)
-        nodes[name.text] = parse_node(name, node_fields, language)
-    return nodes
-
-
-DOCUMENT_KINDS: Final[Mapping[str, Callable[[Fields, _Sources], None]]] = MappingProxyType(
-    {"routes": _read_routes, "flow": _read_flow}
+DOCUMENT_KINDS: Final[Mapping[str, Callable[[Fields, Sources], None]]] = MappingProxyType(
+    {
+        "routes": read_routes,
+        "flow": read_flow,
+        "calendars": read_calendars,
+        "catalogue": read_catalogue,
+        "queues": read_queues,
+        "surveys": read_surveys,
+        "hosts": read_hosts,
+        "ani_lists": read_ani_lists,
+    }
 )

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from gateway.call.cause import Cause
 from gateway.dialplan.model import Prompt
+from gateway.dialplan.requests import (
+    CallbackRequest,
+    ContextRequest,
+    DialRequest,
+    LookupRequest,
+    QueueRequest,
+    RecordRequest,
+    SurveyRequest,
+    TransferRequest,
+)
 from gateway.errors import RingbackError
 from media.clip import Clip
 from media.speech.synthesiser import SynthesisError
@@ -80,3 +91,88 @@ class PromptSource(Protocol):
     ) -> Sequence[tuple[str, str, SynthesisError]]:
         """Have every (text, language) in memory; those that can't be spoken, each with its error."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an action came out: an exit of its node (`exits.EXITS`), and what it brought, as plain JSON."""
+
+    label: str
+    value: Any = None
+
+
+class Keys(Protocol):
+    """The keys that a caller presses during an action, in order."""
+
+    async def get(self) -> str: ...
+
+
+class Actions(Protocol):
+    """What a run can ask for on one call. Each is cancelled when the caller hangs up.
+
+    What raises is logged and takes the exit `error`. The labels are those of the node's exits.
+    """
+
+    async def look_up(self, request: LookupRequest) -> Outcome: ...
+    async def queue(self, request: QueueRequest, keys: Keys) -> Outcome: ...
+    async def call_back(self, request: CallbackRequest) -> Outcome: ...
+    async def dial(self, request: DialRequest, keys: Keys) -> Outcome: ...
+    async def transfer(self, request: TransferRequest) -> Outcome: ...
+    async def record(self, request: RecordRequest, keys: Keys) -> Outcome: ...
+    async def survey(self, request: SurveyRequest, keys: Keys) -> Outcome: ...
+    async def exchange_context(self, request: ContextRequest) -> Outcome: ...
+
+    def listen(self, phrases: Sequence[str], language: str, on_phrase: Callable[[str], None]) -> None:
+        """Listen for `phrases`; `on_phrase` takes what was understood, on the event loop's thread."""
+        ...
+
+    def stop_listening(self) -> None: ...
+
+
+LookupHandler = Callable[[LookupRequest], Awaitable[Outcome]]
+
+UNAVAILABLE = Outcome("unavailable")
+
+
+class NoActions:
+    """The actions of a node that has none of the parts behind them: each takes its exit `unavailable`.
+
+    `look_up`: lookups alone, where there are any.
+    """
+
+    def __init__(self, look_up: LookupHandler | None = None) -> None:
+        self._look_up = look_up
+
+    async def look_up(self, request: LookupRequest) -> Outcome:
+        return UNAVAILABLE if self._look_up is None else await self._look_up(request)
+
+    async def queue(self, _request: QueueRequest, _keys: Keys) -> Outcome:
+        return UNAVAILABLE
+
+    async def call_back(self, _request: CallbackRequest) -> Outcome:
+        return UNAVAILABLE
+
+    async def dial(self, _request: DialRequest, _keys: Keys) -> Outcome:
+        return UNAVAILABLE
+
+    async def transfer(self, _request: TransferRequest) -> Outcome:
+        return UNAVAILABLE
+
+    async def record(self, _request: RecordRequest, _keys: Keys) -> Outcome:
+        return UNAVAILABLE
+
+    async def survey(self, _request: SurveyRequest, _keys: Keys) -> Outcome:
+        return UNAVAILABLE
+
+    async def exchange_context(self, _request: ContextRequest) -> Outcome:
+        return UNAVAILABLE
+
+    def listen(self, phrases: Sequence[str], language: str, on_phrase: Callable[[str], None]) -> None:
+        """Without a recogniser only keys are heard."""
+
+    def stop_listening(self) -> None:
+        """Nothing listens."""
+
+
+World = Callable[[], tuple[Mapping[str, Mapping[str, Any]], Mapping[str, str]]]
+"""The figures of every queue, and the calendars overridden by hand, as they are now."""

@@ -7,12 +7,14 @@ inspected and taken up again. Audio and timers have serial numbers: what belongs
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
 from gateway.call.cause import Cause
-from gateway.dialplan.model import Prompt
+from gateway.dialplan.exits import EXITS
+from gateway.dialplan.requests import Request
+from gateway.dialplan.wording import Prompt
 
 MAX_TYPED_AHEAD: Final = 16
 """Keys kept for later menus. More are dropped: nobody knows that many menus by heart, but a fax does."""
@@ -21,20 +23,55 @@ MAX_PATH: Final = 200
 """Nodes kept in the path; of a longer one, the latest."""
 
 
+MAX_VISITS: Final = 10_000
+"""Nodes a call may come to. Nobody walks that far; a queue that is asked again and again for a day may."""
+
+AFTER_HANGUP_S: Final = 4.0
+"""How long the nodes behind a `hangup` exit may take."""
+
+MASK: Final = "•••"
+
+
 class Phase(Enum):
     """What the run waits for."""
 
     IDLE = "idle"  # to be started
     ANSWERING = "answering"  # the answer to be acknowledged
     SPEAKING = "speaking"  # the end of the audio, or a key that ends it
-    LISTENING = "listening"  # keys, or the timer
+    LISTENING = "listening"  # keys, phrases, or the timer
+    WORKING = "working"  # an action: a lookup, a queue, …
     ENDING = "ending"  # the leg to end, which it has been told to
     ENDED = "ended"  # nothing; the call is over
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a call and of the world when a run begins; plain JSON values.
+
+    `caller`, `call`, `context`: members as in `expressions`. `epoch_s`: the seconds since 1970 (UTC) at which
+    the clock of `now_s` showed 0. `queues`: queue to its figures; `overrides`: calendar to a state.
+    """
+
+    caller: Mapping[str, Any] = field(default_factory=dict)
+    call: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    epoch_s: float = 0.0
+    queues: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    overrides: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A flow that waits for another one it runs: at `node`, with its variables."""
+
+    flow: str
+    node: str
+    variables: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class RunState:
-    """Where a run is. `serial` is the last number given to audio or a timer."""
+    """Where a run is. `serial` is the last number given to audio, a timer or an action."""
 
     flow: str
     node: str = ""
@@ -42,22 +79,52 @@ class RunState:
     connected: bool = False  # answered, or early media is open
     early: bool = False  # the first audio opens early media and doesn't answer
     typed: str = ""  # keys pressed before anything asked for them
-    collected: str = ""  # keys of the option being pressed
+    collected: str = ""  # keys of the option being pressed, or digits being gathered
     failures: int = 0  # of the present menu
     audio: int | None = None
     timer: int | None = None
     timer_due_s: float | None = None  # on the clock that `now` is read from
     serial: int = 0
-    path: tuple[str, ...] = ()  # nodes entered, the oldest first
+    path: tuple[str, ...] = ()  # nodes entered, the oldest first; those of another flow as flow/node
+    action: int | None = None
+    language: str = ""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+    stack: tuple[Frame, ...] = ()  # flows that wait for this one, the innermost last
+    started_s: float = 0.0
+    visits: int = 0  # nodes entered
+    erring: bool = False  # the flow's `error` node was taken, and the caller has done nothing since
+    closing: int | None = None  # the Q.850 cause to end with when the audio has ended
+    gone: bool = False  # the caller has hung up; only silent nodes run
+    swallow: str = ""  # a terminator that may still come for digits that were complete without it
+    hearing: bool = False  # phrases are being listened for
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; `from_json` makes an equal state of them."""
-        return {**asdict(self), "phase": self.phase.value, "path": list(self.path)}
+        """Plain JSON values; `from_json` makes an equal state of them. Secrets are in it."""
+        values = asdict(self)
+        return {**values, "phase": self.phase.value, "path": list(self.path), "stack": list(values["stack"])}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> RunState:
         """Raises TypeError or ValueError for what `to_json` didn't make."""
-        return cls(**{**values, "phase": Phase(values["phase"]), "path": tuple(values["path"])})
+        made = {
+            "phase": Phase(values["phase"]),
+            "path": tuple(values["path"]),
+            "facts": Facts(**values.get("facts", {})),
+            "stack": tuple(Frame(**frame) for frame in values.get("stack", ())),
+        }
+        return cls(**{**values, **made})
+
+    def shown(self, masked: frozenset[str]) -> dict[str, Any]:
+        """The variables as a person may see them. `masked`: those of the flow that hold secrets."""
+        return {name: MASK if name in masked else value for name, value in self.variables.items()}
+
+
+def observe(
+    state: RunState, queues: Mapping[str, Mapping[str, Any]], overrides: Mapping[str, str]
+) -> RunState:
+    """The state with the latest figures of the queues, and calendars overridden by hand."""
+    return replace(state, facts=replace(state.facts, queues=queues, overrides=overrides))
 
 
 # Events: what happened.
@@ -102,11 +169,29 @@ class TimerFired:
 
 
 @dataclass(frozen=True, slots=True)
+class PhraseHeard:
+    """The recogniser understood something while phrases were listened for; "" when it understood nothing."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """The action of this number is over. `outcome`: an exit of its node; `value`: plain JSON."""
+
+    action: int
+    outcome: str
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """The leg has ended, whoever ended it."""
 
 
-Event = Started | Connected | AudioFinished | AudioFailed | Digit | TimerFired | HungUp
+Event = (
+    Started | Connected | AudioFinished | AudioFailed | Digit | TimerFired | PhraseHeard | Performed | HungUp
+)
 
 
 # Effects: what to do now, in this order.
@@ -149,6 +234,42 @@ class CancelTimer:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Listen for these phrases until `StopListening`; `PhraseHeard` may follow, more than once."""
+
+    phrases: tuple[str, ...]
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopListening:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Do this; `Performed` follows, unless it is cancelled. One action runs at a time."""
+
+    action: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAction:
+    """Give the action up; nothing follows."""
+
+    action: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassDigit:
+    """A key that belongs to the action: the queue, the recording or the survey the caller is in."""
+
+    action: int
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """End the leg, or reject it when it wasn't answered; `HungUp` follows."""
 
@@ -164,9 +285,26 @@ class NodeLeft:
     outcome: str  # one of OUTCOMES
 
 
-Effect = Answer | OpenEarlyMedia | PlayPrompts | StopAudio | StartTimer | CancelTimer | HangUp | NodeLeft
+Effect = (
+    Answer
+    | OpenEarlyMedia
+    | PlayPrompts
+    | StopAudio
+    | StartTimer
+    | CancelTimer
+    | Listen
+    | StopListening
+    | Perform
+    | CancelAction
+    | PassDigit
+    | HangUp
+    | NodeLeft
+)
 
 OUTCOMES: Final = frozenset(
-    {"completed", "interrupted", "audio_failed", "matched", "no_input", "no_match", "failed", "hung_up"}
+    {
+        *("completed", "interrupted", "audio_failed", "matched", "no_input", "no_match", "failed"),
+        *("hung_up", "error", "too_long", *(exit_.label for exits in EXITS.values() for exit_ in exits)),
+    }
 )
 """Every value of the `outcome` label of `ringback_ivr_node_outcomes_total`."""

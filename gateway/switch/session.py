@@ -29,10 +29,10 @@ from gateway.call.leg import (
 )
 from gateway.clock import Clock
 from gateway.dialplan.executor import Executor
-from gateway.dialplan.model import Route
-from gateway.dialplan.ports import Timers
+from gateway.dialplan.model import Route, Unrouted
+from gateway.dialplan.ports import LookupHandler, NoActions, Timers, World
 from gateway.dialplan.prompts import ActivePlan
-from gateway.dialplan.run import Connected, Digit, HungUp
+from gateway.dialplan.run import Connected, Digit, Facts, HungUp
 from gateway.errors import LegEnded
 from gateway.switch.admission import Admission, Refusal
 from gateway.switch.control import LegControl
@@ -50,7 +50,9 @@ SETTLE_LIMIT_S: Final = 5.0
 class SwitchServices:
     """What every session of a node uses. `timers`: the event loop when None.
 
-    `headers_in`: headers of the far end's INVITE, in lower case, that are kept in the call record.
+    `look_up`: asks other systems for dialplans; `world`: the figures of the queues, and the calendars that
+    were overridden. `headers_in`: headers of the far end's INVITE, in lower case, that are kept in the call
+    record.
     """
 
     open_player: OpenPlayer
@@ -59,6 +61,8 @@ class SwitchServices:
     clock: Clock
     headers_in: Sequence[str] = ()
     timers: Timers | None = None
+    look_up: LookupHandler | None = None
+    world: World | None = None
 
 
 class CallSession:
@@ -80,6 +84,11 @@ class CallSession:
     @property
     def call_id(self) -> str:
         return self._story.call_id
+
+    @property
+    def plan_version(self) -> str:
+        """The version of the plan that it began with and stays on."""
+        return self._active.plan.version
 
     async def hang_up(self, cause: Cause) -> None:
         """End the call from outside; its task then ends by itself."""
@@ -116,7 +125,13 @@ class CallSession:
         await self._leg.reject(refusal.cause, retry_after_s=refusal.retry_after_s)
 
     async def _serve(self, tasks: asyncio.TaskGroup, listener: asyncio.Task[None]) -> None:
-        route = self._active.plan.route_for(self._leg.local.number)
+        unrouted = Unrouted(
+            technology=self._leg.technology.value,
+            ani=self._leg.remote.number,
+            utc=self._services.clock.utc(),
+            overrides=self._services.world()[1] if self._services.world is not None else {},
+        )
+        route = self._active.plan.route_for(self._leg.local.number, unrouted)
         if route is None:
             self._services.observer.call_rejected("no_route")
             self._log.info("call_unroutable", dnis=self._leg.local.number)
@@ -140,6 +155,24 @@ class CallSession:
             self._log,
             on_outcome=self._services.observer.node_left,
             timers=self._services.timers,
+            facts=self._facts(),
+            actions=NoActions(self._services.look_up),
+            world=self._services.world,
+        )
+
+    def _facts(self) -> Facts:
+        """What the dialplan's expressions know of the call."""
+        leg, clock = self._leg, self._services.clock
+        timers = self._services.timers or asyncio.get_running_loop()
+        return Facts(
+            caller={"number": leg.remote.number, "name": leg.remote.display_name},
+            call={
+                "id": self._story.call_id,
+                "dnis": leg.local.number,
+                "technology": leg.technology.value,
+                "headers": {h: leg.headers[h] for h in self._services.headers_in if h in leg.headers},
+            },
+            epoch_s=clock.utc().timestamp() - timers.time(),
         )
 
     async def _listen(self) -> None:

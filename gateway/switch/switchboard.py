@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -56,6 +57,10 @@ class Switchboard:
     def calls(self) -> int:
         """Sessions that aren't over, those that are being refused too."""
         return len(self._sessions)
+
+    def calls_by_version(self) -> Mapping[str, int]:
+        """How many of the calls are on each version of the plan."""
+        return Counter(session.plan_version for session in self._sessions.values())
 
     def accept(self, leg: CallLeg) -> None:
         """A call came in. On the event loop; returns at once. The session refuses it if it has to."""

@@ -12,25 +12,34 @@ import soundfile
 from gateway.dialplan.interpreter import begin, step
 from gateway.dialplan.loader import check, load
 from gateway.dialplan.model import Plan, Recorded, Spoken
+from gateway.dialplan.requests import Request
 from gateway.dialplan.run import (
     Answer,
     AudioFailed,
     AudioFinished,
+    CancelAction,
     CancelTimer,
     Connected,
     Digit,
     Effect,
     Event,
+    Facts,
     HangUp,
     HungUp,
+    Listen,
     NodeLeft,
     OpenEarlyMedia,
+    PassDigit,
+    Perform,
+    Performed,
     Phase,
+    PhraseHeard,
     PlayPrompts,
     RunState,
     Started,
     StartTimer,
     StopAudio,
+    StopListening,
     TimerFired,
 )
 
@@ -62,14 +71,21 @@ def faults_of(directory: Path, text: str) -> list[str]:
 class VirtualCall:
     """A call on `plan` in which nothing happens by itself: the caller, the audio and the clock are driven.
 
-    Every state goes through JSON, as if the run had been stored and taken up again at every event.
+    Every state goes through JSON, as if the run had been stored and taken up again at every event; with
+    `stored` false, that is left out, for speed.
     """
 
-    def __init__(self, plan: Plan, dnis: str = "100") -> None:
+    def __init__(
+        self, plan: Plan, dnis: str = "100", facts: Facts | None = None, *, stored: bool = True
+    ) -> None:
         route = plan.route_for(dnis)
         assert route is not None
         self.plan = plan
-        self.state = begin(plan, route)
+        self.state = begin(plan, route, facts)
+        self._stored = stored
+        self.asked: list[Request] = []
+        self.listening: tuple[str, ...] = ()
+        self.passed = ""
         self.now_s = 0.0
         self.effects: list[Effect] = []
         self.heard: list[str] = []
@@ -84,9 +100,11 @@ class VirtualCall:
         return self
 
     def happens(self, event: Event) -> tuple[Effect, ...]:
-        stored = RunState.from_json(json.loads(json.dumps(self.state.to_json())))
-        assert stored == self.state
-        self.state, effects = step(self.plan, stored, event, self.now_s)
+        if self._stored:
+            stored = RunState.from_json(json.loads(json.dumps(self.state.to_json())))
+            assert stored == self.state
+            self.state = stored
+        self.state, effects = step(self.plan, self.state, event, self.now_s)
         for effect in effects:
             self._note(effect)
         self.effects.extend(effects)
@@ -116,12 +134,26 @@ class VirtualCall:
         self.happens(TimerFired(timer))
         return self
 
+    def outcome(self, label: str, value: object = None) -> VirtualCall:
+        """The present action comes out like this."""
+        assert self.state.action is not None, "nothing is being done"
+        self.happens(Performed(self.state.action, label, value))
+        return self
+
+    def speak(self, text: str) -> VirtualCall:
+        self.happens(PhraseHeard(text))
+        return self
+
     def do_nothing(self) -> None:
         """Hear, and wait, whatever comes next."""
-        if self.state.phase is Phase.SPEAKING:
+        if self.state.phase is Phase.ANSWERING:
+            self.happens(Connected())
+        elif self.state.phase is Phase.SPEAKING:
             self.listen()
         elif self.state.phase is Phase.LISTENING:
             self.wait()
+        elif self.state.phase is Phase.WORKING:
+            self.outcome("unavailable")
         elif self.state.phase is Phase.ENDING:
             self.happens(HungUp())
 
@@ -142,7 +174,15 @@ class VirtualCall:
             case CancelTimer():
                 assert effect.timer in self.timers, "cancelled a timer that doesn't run"
                 self.timers = {}
-            case Answer() | OpenEarlyMedia() | StopAudio() | HangUp():
+            case Perform():
+                self.asked.append(effect.request)
+            case PassDigit():
+                self.passed += effect.digit
+            case Listen():
+                self.listening = effect.phrases
+            case StopListening():
+                self.listening = ()
+            case Answer() | OpenEarlyMedia() | StopAudio() | HangUp() | CancelAction():
                 pass
             case _:
                 assert_never(effect)

@@ -89,6 +89,10 @@ class Gateway:
     def target(self) -> tuple[str, int]:
         return (LOOPBACK, self._sip.first)
 
+    @property
+    def http_port(self) -> int:
+        return self._http.first
+
     def uri(self, number: str) -> str:
         return f"sip:{number}@{self.address}"
 

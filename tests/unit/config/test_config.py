@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gateway.config import SHIPPED_DIALPLANS, ConfigurationErrors, Settings, load
+from gateway.config import SHIPPED_DIALPLANS, ConfigurationErrors, Settings, api_key, load
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_settings_never_change() -> None:
 def test_the_database_url_is_not_printed() -> None:
     settings = load(written('[storage]\nurl = "postgresql://ringback:secret@db/ringback"\n'))
 
-    assert "secret" not in repr(settings)
+    assert "secret" not in repr(settings).replace("secrets={}", "")
 
 
 def test_an_unknown_key_is_a_fault_at_its_line_with_the_nearest_name() -> None:
@@ -160,3 +160,32 @@ def test_a_setting_that_could_not_work_is_refused(keys: str, reason: str) -> Non
     (fault,) = faults_of(f"[sip]\n{keys}\n")
 
     assert reason in fault
+
+
+HASHED = f"ops:admin:{'0a' * 32}"
+
+
+def test_api_keys_are_names_roles_and_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(written(f'[http]\napi_keys = ["{HASHED}"]\n')).http.api_keys == (HASHED,)
+
+    monkeypatch.setenv("RINGBACK_HTTP__API_KEYS", f"{HASHED}, {HASHED}")
+    assert load().http.api_keys == (HASHED, HASHED)
+
+
+def test_a_key_given_in_place_of_its_hash_is_refused_without_being_repeated() -> None:
+    (fault,) = faults_of('[http]\napi_keys = ["ops:admin:rbk_secret"]\n')
+
+    assert fault.startswith("ringback.toml:2: http.api_keys.0: an API key is NAME:ROLE:SHA256")
+    assert "rbk_secret" not in fault
+
+
+def test_the_key_for_a_running_node_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert api_key() is None
+
+    monkeypatch.setenv("RINGBACK_API_KEY", "rbk_secret")
+    load()
+    found = api_key()
+
+    assert found is not None
+    assert found.get_secret_value() == "rbk_secret"
+    assert "rbk_secret" not in str(found)

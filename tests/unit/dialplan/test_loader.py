@@ -9,6 +9,7 @@ import pytest
 from gateway.call.cause import Cause
 from gateway.dialplan.documents import MAX_FILE_BYTES
 from gateway.dialplan.faults import Fault, PlanRefused, Severity, has_errors
+from gateway.dialplan.kinds import NODE_KINDS
 from gateway.dialplan.loader import check, load
 from gateway.dialplan.model import (
     Escalation,
@@ -22,9 +23,11 @@ from gateway.dialplan.model import (
     SayNode,
     Spoken,
     Target,
+    Wording,
 )
 from tests.fakes.plans import ROUTES, faults_of, plan_of, write_plan, write_tone
 
+KINDS = ", ".join(NODE_KINDS)
 DEMO = Path(__file__).parents[3] / "dialplans" / "demo"
 
 
@@ -83,21 +86,23 @@ nodes:
         return Position(file, line, column)
 
     sorry = Spoken("Entschuldigung. Diese Ansage ist zurzeit nicht verfügbar.", "de-CH")
-    assert nodes["hello"] == SayNode(
-        "hello", at(9, 5), Spoken("Grüezi mitenand.", "de-CH"), Target("music", at(13, 11)), False
-    )
+    hello = Wording(at(9, 10), {"de-CH": Spoken("Grüezi mitenand.", "de-CH")})
+    assert nodes["hello"] == SayNode("hello", at(9, 5), hello, {"next": Target("music", at(13, 11))}, False)
     music = Recorded("audio/tone.wav", Spoken("Keine Musik.", "de-CH"), at(14, 17))
-    assert nodes["music"] == PlayNode("music", at(14, 11), music, Target("ask", at(14, 63)))
+    assert nodes["music"] == PlayNode(
+        "music", at(14, 11), Wording(at(14, 17), {"de-CH": music}), {"next": Target("ask", at(14, 63))}
+    )
     assert nodes["ask"] == MenuNode(
         "ask",
         at(16, 5),
-        Recorded("audio/tone.wav", sorry, at(16, 18)),
+        Wording(at(16, 11), {"de-CH": Recorded("audio/tone.wav", sorry, at(16, 18))}),
         (MenuOption("07", Target("away", at(17, 16)), at(17, 12)),
          MenuOption("*", Target("hello", at(17, 27)), at(17, 22))),
-        Escalation((Spoken("Eins.", "de-CH"), Recorded("audio/tone.wav", sorry, at(22, 36))),
-                   Target("end", at(22, 60))),
-        Escalation(),
-        Target("end", at(23, 13)),
+        no_input=Escalation((
+            Wording(at(22, 22), {"de-CH": Spoken("Eins.", "de-CH")}),
+            Wording(at(22, 29), {"de-CH": Recorded("audio/tone.wav", sorry, at(22, 36))}),
+        )),
+        exits={"no_input": Target("end", at(22, 60)), "failed": Target("end", at(23, 13))},
         retries=0,
         type_ahead=False,
         first_digit_timeout_s=1.5,
@@ -122,10 +127,13 @@ nodes:
         ("{say: Hi., next: {a: b}}", "'next' is a text, not a mapping"),
         ("{say: Hi., nxt: end}", "node 'n' has no 'nxt'; did you mean 'next'?"),
         ("{say: Hi., nxt: end, next: end}", "node 'n' has no 'nxt'; did you mean 'next'?"),
-        ("{say: Hi., xyzzy: end, next: end}", "node 'n' has no 'xyzzy'; it has barge_in, next, say"),
+        (
+            "{say: Hi., xyzzy: end, next: end}",
+            "node 'n' has no 'xyzzy'; it has barge_in, error, hangup, next, say",
+        ),
         ("{say: Hi., barge_in: perhaps, next: end}", "'barge_in' is true or false, not 'perhaps'"),
-        ("{sya: Hi., next: end}", "node 'n' is none of say, play, menu, goto, hangup; did you mean 'say'?"),
-        ("{}", "node 'n' is none of say, play, menu, goto, hangup"),
+        ("{sya: Hi., next: end}", f"node 'n' is none of {KINDS}; did you mean 'say'?"),
+        ("{}", f"node 'n' is none of {KINDS}"),
         ("{say: Hi., goto: end}", "node 'n' is say and goto at once; make it one of them"),
         ("hello", "node 'n' is a mapping, not 'hello'"),
         ("", "node 'n' is a mapping, not nothing"),
@@ -185,7 +193,8 @@ NO_NUMBER = (
     "'+49 30' isn't a number: it may have digits, letters and + # . _ -, ? for any one character, "
     "and * at the end for any rest"
 )
-ONE_KIND = "a document has one of 'routes' or 'flow' (separate several with ---); did you mean 'routes'?"
+DOCUMENTS = "'routes', 'flow', 'calendars', 'catalogue', 'queues', 'surveys', 'hosts' or 'ani_lists'"
+ONE_KIND = f"a document has one of {DOCUMENTS} (separate several with ---); did you mean 'routes'?"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +218,7 @@ ONE_KIND = "a document has one of 'routes' or 'flow' (separate several with ---)
             "'1' is routed already at {file}:1:17",
         ),
         ("routes: [{dnis: 1?2*, flow: main}, {dnis: 12?*, flow: main}]", "1:43", AMBIGUOUS),
-        ("- a", "1:1", "a document is a mapping with 'routes' or 'flow', not a list"),
+        ("- a", "1:1", f"a document is a mapping with {DOCUMENTS}, not a list"),
         ("route: []", "1:1", ONE_KIND),
         ("routes: []\nflow: x", "1:1", ONE_KIND),
         (
@@ -370,8 +379,10 @@ def test_a_text_of_hours_is_refused(tmp_path: Path) -> None:
 
 def test_a_language_without_a_fallback_of_its_own_gets_the_english_one(tmp_path: Path) -> None:
     write_tone(tmp_path / "t.wav")
-    flow = "flow: main\nlanguage: ja\nstart: n\nnodes: {n: {play: t.wav, next: e}, e: {hangup: }}"
+    flow = "flow: main\nlanguage: ko\nstart: n\nnodes: {n: {play: t.wav, next: e}, e: {hangup: }}"
     node = plan_of(tmp_path, ROUTES + flow).flows["main"].nodes["n"]
 
     assert isinstance(node, PlayNode)
-    assert node.prompt.fallback.language == "en"
+    recorded = node.prompt.variants["ko"]
+    assert isinstance(recorded, Recorded)
+    assert recorded.fallback.language == "en"

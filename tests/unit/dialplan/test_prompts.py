@@ -99,7 +99,10 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def test_the_texts_of_a_plan_come_once_and_with_their_fallbacks(plan: Plan) -> None:
-    assert list(spoken_texts(plan)) == [("Hi.", "en"), (SORRY, "en"), ("No music today.", "en")]
+    texts = list(spoken_texts(plan))
+
+    wrong = "We are sorry, something has gone wrong on our side. Please call again later. Goodbye."
+    assert texts == [("Hi.", "en"), (wrong, "en"), (SORRY, "en"), ("No music today.", "en")]
 
 
 async def test_a_plan_comes_into_force_with_all_audio_in_memory(
@@ -115,7 +118,7 @@ async def test_a_plan_comes_into_force_with_all_audio_in_memory(
     )
     (tmp_path / "tone.wav").unlink()
 
-    assert progress == [(1, 3), (2, 3), (3, 3)]
+    assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert active.plan is plan
     assert names(await active.prompts.clips([Recorded("tone.wav", FALLBACK, NOWHERE)])) == ["tone.wav"]
 

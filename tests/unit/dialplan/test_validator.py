@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.dialplan.model import Branch, Recorded, Spoken, branches, node_prompts
+from gateway.dialplan.model import Branch, Spoken, branches, node_wordings
 from tests.fakes.plans import ROUTES, faults_of, plan_of, write_tone
 
 
@@ -112,8 +112,8 @@ def test_the_prompts_of_a_node_are_all_it_may_say(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, f"{ROUTES}flow: main\nstart: a\nnodes: {{{nodes}}}\n")
 
     def words(name: str) -> list[str]:
-        prompts = node_prompts(plan.flows["main"].nodes[name])
-        return [p.text if isinstance(p, Spoken) else p.file for p in prompts]
+        wordings = node_wordings(plan.flows["main"].nodes[name])
+        prompts = [plan.variant(wording, "en") for wording in wordings]
+        return [p.text if isinstance(p, Spoken) else getattr(p, "file", "") for p in prompts]
 
     assert [words(name) for name in "abmge"] == [["x"], ["t.wav"], ["M", "i", "n", "t.wav"], [], []]
-    assert sum(isinstance(prompt, Recorded) for prompt in plan.prompts()) == 2

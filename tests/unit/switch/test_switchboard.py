@@ -98,3 +98,14 @@ async def test_a_leg_that_cannot_be_hung_up_does_not_keep_the_others(node: Node)
 
         assert await switchboard.drain(0.0) == 2
     assert plain.far_end.ended_with == "BYE"
+
+
+async def test_the_calls_on_each_version_are_counted(node: Node) -> None:
+    async with Switchboard(node.active, node.admission, node.services) as switchboard:
+        switchboard.accept(CallingLeg())
+        switchboard.active = replace(node.active, plan=replace(node.active.plan, version="next"))
+        switchboard.accept(CallingLeg())
+        switchboard.accept(CallingLeg())
+        await settle()
+
+        assert switchboard.calls_by_version() == {node.active.plan.version: 1, "next": 2}

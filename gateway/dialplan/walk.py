@@ -1,0 +1,129 @@
+"""How a run leaves its nodes and how it asks for keys and words: what steps have in common. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.call.cause import Cause
+from gateway.dialplan.asking import Failure, Reading, phrases_of, read_keys, wordings_of
+from gateway.dialplan.exits import Default, resolve
+from gateway.dialplan.nodes import Asking, GatherNode, MenuNode
+from gateway.dialplan.places import Target
+from gateway.dialplan.run import Phase
+from gateway.dialplan.turn import Turn
+from gateway.dialplan.wording import Wording
+
+
+class Walk(Turn):
+    """A step that can go from node to node. `_ahead`: the one to enter next."""
+
+    _ahead: str | None = None
+
+    # Leaving
+
+    def _back(self) -> None:
+        """To the node of the flow that runs this one."""
+        frame, stack = self.state.stack[-1], self.state.stack[:-1]
+        self.state = replace(
+            self.state, flow=frame.flow, node=frame.node, variables=frame.variables, stack=stack
+        )
+
+    def _leave(self, label: str | Target, outcome: str | None = None) -> None:
+        """Take the exit `label`, written or not, or go where a case leads."""
+        self.stop_listening()
+        self.report(outcome or str(label))
+        ends = isinstance(label, str) and resolve(self.node(), label) is Default.END
+        target = self._where(label) if isinstance(label, str) else label
+        if target is not None:
+            self._ahead = target.node
+        elif ends:
+            self.hang_up(Cause.NORMAL_CLEARING)
+        else:
+            self.apologise(Cause.TEMPORARY_FAILURE)
+
+    def _where(self, label: str) -> Target | None:
+        """Where an exit leads; errors that a flow has no node for go to the flow that runs it."""
+        found = resolve(self.node(), label)
+        while found is Default.FLOW_ERROR and not self.state.erring:
+            handler = self.flow().error
+            if handler is not None:
+                self.state = replace(self.state, erring=True)
+                return handler
+            if not self.state.stack:
+                return None
+            self._back()
+            found = resolve(self.node(), "error")
+        if found is Default.FLOW_HANGUP:
+            return self.flow().hangup
+        return found if isinstance(found, Target) else None
+
+    # Asking
+
+    def _enter_asking(self, node: Asking) -> None:
+        if not node.type_ahead:
+            self.state = replace(self.state, typed="")
+        if self.state.typed and self.state.connected:
+            self._listen(node)
+        else:
+            self._ask((node.prompt,), node)
+
+    def _ask(self, wordings: tuple[Wording, ...], node: Asking) -> None:
+        if self.connect():
+            self.play(self.prompts(wordings))
+            if node.barge_in:
+                self.listen(phrases_of(node, self.state.language))
+
+    def _listen(self, node: Asking) -> None:
+        """Wait for keys or words, after using up keys that were typed ahead."""
+        if self.state.typed:
+            typed, rest = self.state.typed[0], self.state.typed[1:]
+            self.state = replace(self.state, typed=rest)
+            self._collect(node, typed)
+            return
+        self.state = replace(self.state, phase=Phase.LISTENING)
+        self.listen(phrases_of(node, self.state.language))
+        self.start_timer(node.inter_digit_timeout_s if self.state.collected else node.first_digit_timeout_s)
+
+    def _collect(self, node: Asking, digit: str) -> None:
+        """Add one key to those being pressed."""
+        self.stop_listening()  # who has begun with keys goes on with keys
+        self.state = replace(self.state, collected=self.state.collected + digit)
+        reading = read_keys(node, self.state.collected)
+        if reading.goes_on:
+            self._listen(node)
+        elif reading.complete:
+            self._matched(node, reading)
+        else:
+            self._fail(node, Failure.NO_MATCH)
+
+    def _matched(self, node: Asking, reading: Reading) -> None:
+        if isinstance(node, GatherNode):
+            if node.terminator and not self.state.collected.endswith(node.terminator):
+                self._expect_terminator(node.terminator)
+            self.state = replace(self.state, collected="")
+            self.remember({node.into: reading.digits})
+            self._leave("next", "matched")
+        elif reading.target is not None:
+            self._leave(reading.target, "matched")
+
+    def _expect_terminator(self, key: str) -> None:
+        if self.state.typed.startswith(key):
+            self.state = replace(self.state, typed=self.state.typed[1:])
+        elif not self.state.typed:
+            self.state = replace(self.state, swallow=key)
+
+    def _fail(self, node: Asking, failure: Failure) -> None:
+        self.report(failure.value)
+        failures = self.state.failures + 1
+        if failures <= node.retries:
+            self.state = replace(self.state, failures=failures, collected="", typed="")
+            self._ask(wordings_of(node, failure, failures), node)
+            return
+        self.state = replace(self.state, typed="", collected="")
+        self._leave(failure.value, "failed")
+
+    def _asking(self) -> Asking:
+        node = self.node()
+        if not isinstance(node, MenuNode | GatherNode):
+            raise self.fault("it doesn't ask for anything")
+        return node
