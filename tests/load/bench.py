@@ -1,6 +1,6 @@
 """What a call costs, how regular its packets are, and how fast it is set up. Prints tables; asserts nothing.
 
-    python -m tests.load.bench [--only cost,gaps,setup,latency,key] [--calls 50,200,400] [--seconds 8]
+    python -m tests.load.bench [--only cost,gaps,…] [--calls 50,200,400] [--seconds 8]
 
 A figure whose packets weren't delivered is marked: a starved server looks cheap. `x floor` is the ratio to
 the CPU that coding and copying one call's G.711 takes here and now, measured before and after the rest.
@@ -21,6 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from tests.load import dialplans
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -114,6 +115,11 @@ class Bench:
             "Key to the next prompt's first packet, ms", [await key_to_prompt(KEY_SAMPLES, self.directory)]
         )
 
+    async def dialplans(self) -> None:
+        """The check of 200 flows, and the memory of 1,000 loaded ones."""
+        console.log("dialplans")
+        self.found["dialplans"] = [await asyncio.to_thread(dialplans.run, console)]
+
     async def _media(self, mode: str, calls: int, *, spinning: bool = False) -> MediaCost:
         console.log(f"{mode}, {calls} calls{', spinning' if spinning else ''}")
         line = await media_cost(mode, calls, self.seconds, spinning=spinning)
@@ -138,6 +144,7 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "setup": Bench.setup,
     "latency": Bench.latency,
     "key": Bench.key,
+    "dialplans": Bench.dialplans,
 }
 
 
