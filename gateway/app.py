@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from gateway import parts
+from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import LegEvent
@@ -83,10 +84,11 @@ class _Node:
     @classmethod
     async def start(cls, settings: Settings, stack: AsyncExitStack) -> _Node:
         """Builds every part in the order in which they depend on each other; `stack` takes them down."""
-        metrics, health, desk = Metrics(), Health(), DialplanDesk()
+        metrics, health = Metrics(), Health()
+        desk, calendars = DialplanDesk(), CalendarDesk()
         metrics.node.info({"version": VERSION, "name": settings.node.name})
         enter = stack.enter_async_context
-        http_port = await enter(parts.http_server(settings, health, metrics, desk))
+        http_port = await enter(parts.http_server(settings, health, metrics, desk, calendars))
         await enter(parts.background(watch_event_loop(metrics.event_loop_lag.observe)))
         writer = await enter(parts.call_log(settings, metrics, health))
         engine = await enter(parts.media_engine(settings))
@@ -97,10 +99,12 @@ class _Node:
         recorder = parts.recorder(engine, bridge, metrics)
         stack.push_async_callback(recorder.close)
         look_up = await enter(parts.lookups(settings))
-        services = parts.services(settings, engine, bridge, recorder, writer, metrics, look_up)
+        overrides = await parts.calendar_overrides(settings)
+        services = parts.services(settings, engine, bridge, recorder, writer, metrics, look_up, overrides)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         switchboard = await enter(Switchboard(active, admission, services))
         await enter(parts.reloads(settings, plans, switchboard, desk))
+        parts.open_calendars(calendars, switchboard, overrides)
         rtp_ports = settings.sip.rtp_ports
         sip = await enter(
             parts.sip_endpoint(settings, engine, bridge, switchboard.accept, rtp_ports=rtp_ports)

@@ -11,6 +11,7 @@ import structlog
 
 from gateway.api.app import create_app
 from gateway.api.auth import HashedKey, Holder, Keyring, Role
+from gateway.api.calendars import CalendarDesk, CalendarParts
 from gateway.api.dialplans import DialplanDesk
 from gateway.api.server import HttpServer
 from gateway.call.leg import CallLeg
@@ -19,6 +20,7 @@ from gateway.config import Settings
 from gateway.dialplan.files import AudioFiles
 from gateway.dialplan.lookups import Lookups
 from gateway.dialplan.model import Prompt
+from gateway.dialplan.overrides import CalendarOverrides
 from gateway.dialplan.prompts import ActivePlan, activate
 from gateway.dialplan.reload import PlanKeeper
 from gateway.dialplan.versions import Loaded, VersionStore
@@ -134,9 +136,15 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def http_server(
-    settings: Settings, health: Health, metrics: Metrics, dialplans: DialplanDesk
+    settings: Settings, health: Health, metrics: Metrics, dialplans: DialplanDesk, calendars: CalendarDesk
 ) -> AsyncIterator[int]:
-    app = create_app(health=health, metrics=metrics, keyring=_keyring(settings), dialplans=dialplans)
+    app = create_app(
+        health=health,
+        metrics=metrics,
+        keyring=_keyring(settings),
+        dialplans=dialplans,
+        calendars=calendars,
+    )
     server = HttpServer(app, settings.http.host, settings.http.port)
     port = server.bind()
     async with asyncio.TaskGroup() as tasks:
@@ -198,6 +206,17 @@ async def reloads(
         yield
 
 
+async def calendar_overrides(settings: Settings) -> CalendarOverrides:
+    overrides = CalendarOverrides(settings.data_dir / "calendar-overrides.json", SystemClock().utc)
+    await overrides.load()
+    return overrides
+
+
+def open_calendars(desk: CalendarDesk, switchboard: Switchboard, overrides: CalendarOverrides) -> None:
+    """Let the API see and set the calendars of the plan that new calls begin on."""
+    desk.parts = CalendarParts(lambda: switchboard.active.plan.calendars, overrides, SystemClock())
+
+
 def _voices(settings: Settings) -> EspeakSettings:
     defaults = EspeakSettings()
     return EspeakSettings(voices={**defaults.voices, **settings.speech.voices})
@@ -211,6 +230,7 @@ def services(
     writer: CallWriter,
     metrics: Metrics,
     look_up: Lookups,
+    overrides: CalendarOverrides,
 ) -> SwitchServices:
     clock = SystemClock()
 
@@ -229,6 +249,7 @@ def services(
         clock=clock,
         headers_in=settings.sip.headers_in,
         look_up=look_up,
+        world=lambda: ({}, overrides.states()),
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from gateway.api import calendars as calendar_routes
 from gateway.api import dialplans as dialplan_routes
 from gateway.api import health as health_routes
 from gateway.api import problems
 from gateway.api.auth import Keyring
+from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
 from gateway.version import VERSION
 from monitoring.health import Health
@@ -20,6 +22,7 @@ def create_app(
     metrics: Metrics,
     keyring: Keyring | None = None,
     dialplans: DialplanDesk | None = None,
+    calendars: CalendarDesk | None = None,
 ) -> FastAPI:
     """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`."""
     app = FastAPI(
@@ -31,5 +34,7 @@ def create_app(
     )
     problems.install(app)
     app.include_router(health_routes.routes(health, metrics))
-    app.include_router(dialplan_routes.routes(dialplans or DialplanDesk(), keyring or Keyring()))
+    keyring = keyring or Keyring()
+    app.include_router(dialplan_routes.routes(dialplans or DialplanDesk(), keyring))
+    app.include_router(calendar_routes.routes(calendars or CalendarDesk(), keyring))
     return app

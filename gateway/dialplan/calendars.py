@@ -21,6 +21,9 @@ MINUTES_A_DAY: Final = 24 * 60
 Opening = Literal["open", "closed", "holiday"]
 OPENINGS: Final[tuple[Opening, ...]] = ("open", "closed", "holiday")
 
+Reason = Literal["hours", "day", "holiday", "override"]
+"""What decided: the weekly hours, a day that differs, a holiday, or somebody's word."""
+
 Span = tuple[int, int]
 """From minute to minute of a day, the second one excluded."""
 
@@ -44,22 +47,27 @@ class Calendar:
 
     def state(self, utc: datetime, overrides: Mapping[str, str] | None = None) -> Opening:
         """What the calendar says at `utc` (with a time zone). `overrides`: calendar name to a state."""
+        return self.verdict(utc, overrides)[0]
+
+    def verdict(self, utc: datetime, overrides: Mapping[str, str] | None = None) -> tuple[Opening, Reason]:
+        """The state, and why."""
         override = (overrides or {}).get(self.name)
         for opening in OPENINGS:
             if override == opening:
-                return opening
+                return opening, "override"
         local = utc.astimezone(ZoneInfo(self.timezone))
         minute = local.hour * 60 + local.minute
         today = local.date()
+        reason: Reason = "hours"
         if today in self.days:
-            spans = self.days[today]
+            spans, reason = self.days[today], "day"
             if not spans:
-                return "holiday"
+                return "holiday", reason
         elif (today.month, today.day) in self.yearly or self._public_holiday(today):
-            return "holiday"
+            return "holiday", "holiday"
         else:
             spans = self.hours.get(today.weekday(), ())
-        return "open" if any(start <= minute < end for start, end in spans) else "closed"
+        return "open" if any(start <= minute < end for start, end in spans) else "closed", reason
 
     def _public_holiday(self, day: date) -> bool:
         return self.country is not None and day in public_holidays(self.country, self.subdivision, day.year)
