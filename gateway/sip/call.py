@@ -131,7 +131,7 @@ class OwnerCall(pj.Call):
         parameters.statusCode = status
         self.answer(parameters)
 
-    def finish(self, cause: Cause, status: int, text: str = "", headers: Headers = ()) -> None:
+    def finish(self, cause: Cause, status: int, headers: Headers = ()) -> None:
         """BYE, CANCEL or a final response, as the state of the dialog asks. Nothing if it is over already."""
         if self.ended:
             return
@@ -139,7 +139,6 @@ class OwnerCall(pj.Call):
         self._remember_quality()  # pjsua takes the stream down before it tells
         parameters = _parameters(headers)
         parameters.statusCode = status
-        parameters.reason = text
         self.hangup(parameters)
 
     def offer_hold(self) -> None:

@@ -116,15 +116,13 @@ class SipEndpoint:
                 await asyncio.sleep(GOODBYE_STEP_S)
             await self._engine.run(self._shut)
 
-    async def dial(
-        self, uri: str, *, caller: Party | None = None, headers: Headers = (), display_name: str = ""
-    ) -> SipLeg:
+    async def dial(self, uri: str, *, caller: Party | None = None, headers: Headers = ()) -> SipLeg:
         """Calls `uri` ("sip:200@host:port;transport=tcp"). Raises DialError when it can't be tried.
 
         `caller`: who we say we are; the node itself when not given.
         """
         leg_id = _new_id()
-        ours = caller or Party("ringback", display_name)
+        ours = caller or Party("ringback")
         leg = self._leg(leg_id, CallDirection.OUTBOUND, remote=party(uri), local=ours, headers={})
         try:
             await self._engine.run(lambda: self._call(leg, uri, caller, headers))

@@ -252,7 +252,7 @@ class SipLeg:
         self._ended_by = Side.LOCAL
         cancelled = self._direction is CallDirection.OUTBOUND and not self._answered
         self._status_sent = 487 if cancelled else status or None  # RFC 3261 §9.1: what a CANCEL brings about
-        await self._engine.run(lambda: call.finish(cause, status, headers=headers))
+        await self._engine.run(lambda: call.finish(cause, status, headers))
 
     async def _reinvite(self, offer: Callable[[OwnerCall], None]) -> None:
         """Sends an offer and waits until the far end agreed to it.
