@@ -1,4 +1,4 @@
-"""What can be seen of the queues at a moment: frozen pictures for screens, expressions and estimates. Pure."""
+"""What can be seen of the queues at a moment: frozen pictures for screens, expressions, estimates. Pure."""
 
 from __future__ import annotations
 
