@@ -16,11 +16,14 @@ from typing import Any, Final
 SCORES: Final = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 """Standard normal scores at which a forecast is kept until its wait is over."""
 
-OUTSIDE: Final = 0.09
-"""Wanted beyond each bound: a little less than a tenth, since who promises 80 % must not give 79."""
+OUTSIDE: Final = 0.07
+"""Wanted beyond each bound: less than a tenth, since who promises 80 % must not give 79."""
 
-STEP: Final = 0.12
-MEDIAN_STEP: Final = 0.06
+SLACK_S: Final = 3.0
+"""People don't act to the second, whatever is known: the band reaches this much further at both ends."""
+
+STEP: Final = 0.02
+MEDIAN_STEP: Final = 0.005
 LIMIT: Final = 10.0
 START: Final = 1.4
 
@@ -45,11 +48,11 @@ class Calibration:
         self.middle = middle
         self.high = high
 
-    def learn(self, score: float) -> None:
-        """The score that a wait turned out to have."""
-        self.low = _track(self.low, STEP, score, OUTSIDE)
-        self.middle = _track(self.middle, MEDIAN_STEP, score, 0.5)
-        self.high = _track(self.high, STEP, score, 1.0 - OUTSIDE)
+    def learn(self, wait_s: float, forecast: Sequence[float]) -> None:
+        """A wait is over that had been forecast, or has exceeded everything promised (inf)."""
+        self.low = _track(self.low, STEP, score_of(wait_s + SLACK_S, forecast), OUTSIDE)
+        self.middle = _track(self.middle, MEDIAN_STEP, score_of(wait_s, forecast), 0.5)
+        self.high = _track(self.high, STEP, score_of(wait_s - SLACK_S, forecast), 1.0 - OUTSIDE)
 
     def band(self) -> tuple[float, float, float]:
         """Scores of the low end, the median and the high end, in order."""
