@@ -44,6 +44,7 @@ SETUP_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 DURATION_BUCKETS = (1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
 LOSS_BUCKETS = (0, 0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
 JITTER_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+WRITE_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30)
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
@@ -114,6 +115,13 @@ class Metrics:
         self.prompt_failures = counter("prompt_failures", "Prompts replaced by the spoken fallback.")
         self.storage_failures = counter("storage_failures", "Storage operations that failed.", "operation")
         self.calls_unsaved = gauge("calls_unsaved", "Call records waiting to be stored.")
+        self.journal_unsaved = gauge("journal_unsaved", "Events of the journal waiting to be stored.")
+        self.journal_write = histogram(
+            "journal_write",
+            "From an event of the journal until it is on disk.",
+            "seconds",
+            WRITE_BUCKETS,
+        )
         self.internal_errors = counter("internal_errors", "Faults of our own that ended a call.", "component")
         self.draining = gauge("draining", "1 while the node refuses new calls because it is stopping.")
         self.node = Info("node", "What runs here.", namespace=NAMESPACE, registry=registry)

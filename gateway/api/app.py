@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from gateway.api import agents as agent_routes
 from gateway.api import calendars as calendar_routes
 from gateway.api import dialplans as dialplan_routes
 from gateway.api import health as health_routes
-from gateway.api import problems
+from gateway.api import openapi, problems
+from gateway.api import queues as queue_routes
 from gateway.api.auth import Keyring
 from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
+from gateway.api.limits import BodyLimit
+from gateway.api.ports import FloorDesk
 from gateway.version import VERSION
 from monitoring.health import Health
 from monitoring.metrics import Metrics
@@ -23,6 +27,7 @@ def create_app(
     keyring: Keyring | None = None,
     dialplans: DialplanDesk | None = None,
     calendars: CalendarDesk | None = None,
+    floor: FloorDesk | None = None,
 ) -> FastAPI:
     """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`."""
     app = FastAPI(
@@ -37,4 +42,9 @@ def create_app(
     keyring = keyring or Keyring()
     app.include_router(dialplan_routes.routes(dialplans or DialplanDesk(), keyring))
     app.include_router(calendar_routes.routes(calendars or CalendarDesk(), keyring))
+    floor = floor or FloorDesk()
+    app.include_router(queue_routes.routes(floor, keyring))
+    app.include_router(agent_routes.routes(floor, keyring))
+    app.add_middleware(BodyLimit)
+    openapi.describe(app)
     return app

@@ -20,5 +20,6 @@ from gateway.queues.estimate.pools import Situation
 from gateway.queues.estimate.promise import Change, Phrase, Promise, Reason, Told
 
 __all__ = [
-    "Change", "Estimate", "Estimator", "Expectation", "Phrase", "Promise", "Reason", "Situation", "Told", "Unsure",
+    "Change", "Estimate", "Estimator", "Expectation", "Phrase", "Promise", "Reason", "Situation", "Told",
+    "Unsure",
 ]  # fmt: skip

@@ -10,13 +10,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.agents.presence import AgentState
+from gateway.queues.entry import EntryState
 from gateway.queues.estimate.calibration import SLACK_S, Calibration
 from gateway.queues.estimate.completions import Completions, Turn, grid, renewals
-from gateway.queues.entry import EntryState
 from gateway.queues.estimate.followed import Forecasts
-from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.queues.estimate.learned import Arrivals, Learned, Trend
 from gateway.queues.estimate.pools import Pool, Pools, Situation, places
+from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.queues.views import AgentView, EntryView
 
 ENOUGH: Final = 10
@@ -89,20 +89,20 @@ class Estimator:
         now, details = event.at.timestamp(), event.details
         match event.kind:
             case JournalKind.JOINED:
-                key = event.queue, int(details.get("priority", 0))
+                key = event.queue, int(_number(details, "priority"))
                 self._arrivals.setdefault(key, Arrivals(now)).observe(now)
             case JournalKind.CONNECTED:
                 self._occupations[event.agent] = Occupation(event.queue, now)
-                self.observe_ring(event.queue, float(details.get("rang_s", 0.0)))
-                return self.observe_wait(event.entry, event.queue, float(details["wait_s"]), now)
+                self.observe_ring(event.queue, _number(details, "rang_s"))
+                return self.observe_wait(event.entry, event.queue, _number(details, "wait_s"), now)
             case JournalKind.ABANDONED:
-                self.observe_abandoned(event.entry, event.queue, float(details["wait_s"]), now)
+                self.observe_abandoned(event.entry, event.queue, _number(details, "wait_s"), now)
             case (
                 JournalKind.LEFT | JournalKind.OVERFLOWED | JournalKind.MOVED | JournalKind.CALLBACK_REQUESTED
             ):
                 self._forecasts.forget(event.entry, now)
             case JournalKind.AGENT_STATE:
-                self._learn_state(event.agent, details["state"], now)
+                self._learn_state(event.agent, str(details.get("state")), now)
             case _:
                 pass
         return None
@@ -147,8 +147,8 @@ class Estimator:
     def estimates(self, situation: Situation) -> dict[str, Expectation]:
         """What to expect for every entry of the situation, by id.
 
-        Notes who is on duty, and the forecasts, to learn from their errors. All entries at once cost little more
-        than one does: call it for all who want to know at a moment. O(n log n) in the entries.
+        Notes who is on duty, and the forecasts, to learn from their errors. All entries at once cost little
+        more than one does: call it for all who want to know at a moment. O(n log n) in the entries.
         """
         pools = Pools(situation)
         for queue in {entry.queue for entry in situation.entries} | pools.queues() | self._trends.keys():
@@ -273,8 +273,8 @@ class Estimator:
     def _busy(
         self, pool: Pool, situation: Situation, fine_s: float
     ) -> tuple[int, dict[tuple[str, AgentState, float], int]]:
-        """How many agents of a pool are idle. The others: the queue of their call, their state, and for how long
-        they have talked, or will still wrap up.
+        """How many agents of a pool are idle. The others: the queue of their call, their state, and for how
+        long they have talked, or will still wrap up.
         """
         free = 0
         busy: dict[tuple[str, AgentState, float], int] = {}
@@ -335,3 +335,8 @@ def _reference_s(agent: AgentView, now: float, fine_s: float) -> float:
     if agent.state is AgentState.ON_CALL:
         return fine_s * round((now - agent.since) / fine_s)
     return 0.0
+
+
+def _number(details: Mapping[str, Any], name: str) -> float:
+    value = details.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0

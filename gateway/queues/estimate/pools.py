@@ -36,8 +36,9 @@ class Situation:
 class Pool:
     """`agents`: who can serve it and is on duty, a bit each by the place in `Situation.agents`.
 
-    `entries`: about how many compete here. `claims`: how many of those looked at so far are expected to take an
-    agent of this pool; `unsure`: the variance. `shares`: the part of this pool's agents in each that overlaps.
+    `entries`: about how many compete here. `claims`: how many of those looked at so far are expected to take
+    an agent of this pool; `unsure`: the variance. `shares`: the part of this pool's agents in each that
+    overlaps.
     """
 
     queue: str

@@ -9,8 +9,10 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.api.app import create_app
+from gateway.api.ports import FloorDesk
 from monitoring.health import Health
 from monitoring.metrics import Metrics
+from tests.fakes.floor import KEYRING, FakeFloor, bearer
 
 
 @pytest.fixture
@@ -32,4 +34,26 @@ def app(health: Health, metrics: Metrics) -> FastAPI:
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
+        yield client
+
+
+@pytest.fixture
+def floor() -> FakeFloor:
+    return FakeFloor()
+
+
+@pytest.fixture
+def desk(floor: FakeFloor) -> FloorDesk:
+    desk = FloorDesk()
+    desk.floor = floor.floor
+    return desk
+
+
+@pytest.fixture
+async def supervisor(desk: FloorDesk) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with a supervisor's key, of a node with a floor."""
+    app = create_app(health=Health(), metrics=Metrics(), keyring=KEYRING, floor=desk)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://node", headers=bearer("sue")
+    ) as client:
         yield client
