@@ -21,7 +21,7 @@ from gateway.errors import DialError, LegEnded
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import AgentChanged, SetReachable
 from gateway.switch.offers import Line
-from gateway.switch.outbound import OutboundLeg, OutboundServices, place
+from gateway.switch.outbound import Outbound, OutboundLeg
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +42,8 @@ class DialledLine:
     def leg(self) -> CallLeg:
         return self._leg
 
-    async def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
-        await self._leg.finish(cause)
+    def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
+        self._leg.retire(cause)
 
 
 class LentLine:
@@ -59,7 +59,7 @@ class LentLine:
     def leg(self) -> CallLeg:
         return self._leg
 
-    async def release(self, _cause: Cause = Cause.NORMAL_CLEARING) -> None:
+    def release(self, _cause: Cause = Cause.NORMAL_CLEARING) -> None:
         self._give_back()
 
 
@@ -72,7 +72,7 @@ class SipAgentLines:
     def __init__(
         self,
         runner: QueueRunner,
-        outbound: OutboundServices,
+        outbound: Outbound,
         *,
         caller_id: Party | None = None,
         redial_pauses_s: tuple[float, ...] = REDIAL_PAUSES_S,
@@ -106,8 +106,7 @@ class SipAgentLines:
             if leg is None:
                 raise DialError(profile.device, "the standing line isn't up")
             return LentLine(leg, standing.take_back)
-        leg = await place(
-            self._outbound,
+        leg = await self._outbound.place(
             profile.device,
             call_id=call_id,
             caller=caller,
@@ -186,14 +185,13 @@ class _Standing:
                 raise
         finally:
             if self._leg is not None:
-                await self._leg.finish()
+                self._leg.retire()
             self._runner.post(SetReachable(self._profile.id, True))  # again by a call for each offer
 
     async def _up(self) -> bool:
         """Place the line; whether the agent answered."""
         try:
-            self._leg = await place(
-                self._outbound,
+            self._leg = await self._outbound.place(
                 self._profile.device,
                 call_id=f"line-{self._profile.id}",
                 caller=self._caller_id,
@@ -214,7 +212,7 @@ class _Standing:
                         case _:
                             pass
         except TimeoutError:
-            await self._leg.finish(Cause.NO_ANSWER)
+            self._leg.retire(Cause.NO_ANSWER)
             return False
 
     async def _stay(self) -> None:
