@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +15,6 @@ from typing import Any, Final
 import structlog
 
 from gateway.queues.estimate import Estimate, Estimator, Expectation, Situation
-from gateway.queues.journal import JournalEvent
 from gateway.queues.runner import QueueRunner
 
 log = structlog.get_logger(__name__)
@@ -25,23 +23,17 @@ EVERY_S: Final = 5.0
 FRESH_S: Final = 0.5
 SAVE_EVERY_S: Final = 300.0
 
-ErrorHandler = Callable[[str, float], object]
-"""Takes a queue and by how many seconds the first estimate of a served entry was too high."""
-
 
 class Forecasts:
     """Estimates for everybody who waits. `path`: where what was learned is kept."""
 
-    def __init__(
-        self, runner: QueueRunner, path: Path, *, on_error: ErrorHandler = lambda _queue, _error_s: None
-    ) -> None:
+    def __init__(self, runner: QueueRunner, path: Path) -> None:
         self._runner = runner
         self._path = path
-        self._on_error = on_error
         self._estimator = Estimator()
         self._found: dict[str, Expectation] = {}
         self._found_at = 0.0
-        runner.observe(self._learn)
+        runner.observe(lambda event: self._estimator.learn(event))
 
     async def load(self) -> None:
         """What was learned before the last stop; nothing, and a warning, when that can't be read."""
@@ -107,14 +99,6 @@ class Forecasts:
         skills = next((dict(one.skills) for one in self._runner.settings() if one.name == queue), {})
         found = self._estimator.joining(self._situation(), queue, skills)
         return found if isinstance(found, Estimate) else None
-
-    # ---- learning
-
-    def _learn(self, event: JournalEvent) -> None:
-        """From the journal, which has the same figures as every report."""
-        error_s = self._estimator.learn(event)
-        if error_s is not None:
-            self._on_error(event.queue, error_s)
 
     def _save(self, learned: dict[str, Any]) -> None:
         partial = self._path.with_name(self._path.name + ".part")

@@ -13,7 +13,7 @@ from gateway.agents.presence import AgentState
 from gateway.queues.entry import EntryState
 from gateway.queues.estimate.calibration import SLACK_S, Calibration
 from gateway.queues.estimate.completions import Completions, Turn, grid, renewals
-from gateway.queues.estimate.followed import Forecasts
+from gateway.queues.estimate.followed import Followed
 from gateway.queues.estimate.learned import Arrivals, Learned, Trend
 from gateway.queues.estimate.pools import Pool, Pools, Situation, places
 from gateway.queues.journal import JournalEvent, JournalKind
@@ -78,69 +78,58 @@ class Estimator:
         self._trends: dict[str, Trend] = {}
         self._arrivals: dict[tuple[str, int], Arrivals] = {}
         self._occupations: dict[str, Occupation] = {}
-        self._forecasts = Forecasts(lambda queue: self._of(queue).calibration)
+        self._callbacks: set[str] = set()
+        self._followed = Followed(lambda queue: self._of(queue).calibration)
 
     # ---- learning
 
-    def learn(self, event: JournalEvent) -> float | None:
-        """Something happened. When it ends a wait that had a forecast: the first forecast's error in seconds,
-        positive when the wait was shorter (`ringback_queue_estimate_error_seconds`).
-        """
+    def learn(self, event: JournalEvent) -> None:
+        """Something happened: every event of the journal, in order."""
         now, details = event.at.timestamp(), event.details
         match event.kind:
             case JournalKind.JOINED:
+                if details.get("callback"):
+                    self._callbacks.add(event.entry)
                 key = event.queue, int(_number(details, "priority"))
                 self._arrivals.setdefault(key, Arrivals(now)).observe(now)
             case JournalKind.CONNECTED:
                 self._occupations[event.agent] = Occupation(event.queue, now)
-                self.observe_ring(event.queue, _number(details, "rang_s"))
-                return self.observe_wait(event.entry, event.queue, _number(details, "wait_s"), now)
+                self._of(event.queue).ring.observe(_number(details, "rang_s"))
+                if event.entry not in self._callbacks:
+                    self._of(event.queue).patience.observe(_number(details, "wait_s"), abandoned=False)
+                self._callbacks.discard(event.entry)
+                self._followed.over(event.entry, now)
             case JournalKind.ABANDONED:
-                self.observe_abandoned(event.entry, event.queue, _number(details, "wait_s"), now)
-            case (
-                JournalKind.LEFT | JournalKind.OVERFLOWED | JournalKind.MOVED | JournalKind.CALLBACK_REQUESTED
-            ):
-                self._forecasts.forget(event.entry, now)
+                self._of(event.queue).patience.observe(_number(details, "wait_s"), abandoned=True)
+                self._followed.forget(event.entry, now)
+            case JournalKind.CALLBACK_REQUESTED:
+                self._callbacks.add(event.entry)
+                self._followed.forget(event.entry, now)
+            case JournalKind.CALLBACK_RETURNED:
+                self._callbacks.discard(event.entry)
+            case JournalKind.LEFT:
+                self._callbacks.discard(event.entry)
+                self._followed.forget(event.entry, now)
+            case JournalKind.OVERFLOWED | JournalKind.MOVED:
+                self._followed.forget(event.entry, now)
             case JournalKind.AGENT_STATE:
                 self._learn_state(event.agent, str(details.get("state")), now)
             case _:
                 pass
-        return None
 
     def _learn_state(self, agent: str, state: str, now: float) -> None:
+        """An agent goes from the call to wrapping up, and from there, or at once, to something else."""
         occupation = self._occupations.get(agent)
         if occupation is None:
             return
-        if state == AgentState.WRAP_UP.value and occupation.wrap_up_since is None:
-            self.observe_talk(occupation.queue, now - occupation.talk_since)
-            occupation.wrap_up_since = now
-        elif state != AgentState.WRAP_UP.value:
-            del self._occupations[agent]
-            if occupation.wrap_up_since is None:
-                self.observe_talk(occupation.queue, now - occupation.talk_since)
-            self.observe_wrap_up(occupation.queue, now - (occupation.wrap_up_since or now))
-
-    def observe_ring(self, queue: str, ring_s: float) -> None:
-        """How long an agent took to accept."""
-        self._of(queue).ring.observe(ring_s)
-
-    def observe_talk(self, queue: str, talk_s: float) -> None:
-        """How long an agent was on a call of this queue."""
-        self._of(queue).talk.observe(talk_s)
-
-    def observe_wrap_up(self, queue: str, wrap_up_s: float) -> None:
-        """How long an agent wrapped up after a call of this queue; 0 for not at all."""
-        self._of(queue).wrap_up.observe(wrap_up_s)
-
-    def observe_wait(self, entry: str, queue: str, wait_s: float, now: float) -> float | None:
-        """An entry was connected after `wait_s`. The error of its first forecast, as `learn` returns it."""
-        self._of(queue).patience.observe(wait_s, abandoned=False)
-        return self._forecasts.over(entry, now)
-
-    def observe_abandoned(self, entry: str, queue: str, wait_s: float, now: float) -> None:
-        """An entry's caller hung up after `wait_s`."""
-        self._of(queue).patience.observe(wait_s, abandoned=True)
-        self._forecasts.forget(entry, now)
+        learned = self._of(occupation.queue)
+        if occupation.wrap_up_since is None:
+            learned.talk.observe(now - occupation.talk_since)
+        if state == AgentState.WRAP_UP.value:
+            occupation.wrap_up_since = occupation.wrap_up_since or now
+            return
+        del self._occupations[agent]
+        learned.wrap_up.observe(now - (occupation.wrap_up_since or now))
 
     # ---- estimating
 
@@ -159,15 +148,7 @@ class Estimator:
             found[entry.id] = expectation
             if turn is not None and isinstance(expectation, Estimate) and not entry.callback:
                 ring_s = self._of(entry.queue).ring.mean_s
-                self._forecasts.add(
-                    entry.id,
-                    entry.queue,
-                    situation.now,
-                    turn,
-                    ring_s,
-                    expectation.median_s,
-                    expectation.high_s,
-                )
+                self._followed.add(entry.id, entry.queue, situation.now, turn, ring_s, expectation.high_s)
         return found
 
     def joining(
@@ -235,7 +216,7 @@ class Estimator:
         elif entry.callback:
             pool.claim(1.0)
         else:
-            pool.claim(learned.patience.stays(now - entry.joined_at, middle))
+            pool.claim(learned.patience.stays(now - entry.enqueued_at, middle))
         if middle > HORIZON_S:
             return Unsure.TOO_FAR
         return Estimate(

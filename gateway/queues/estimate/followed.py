@@ -24,61 +24,50 @@ class Forecast:
 
 
 @dataclass(slots=True)
-class Followed:
-    """What an entry was forecast: the first median, to tell its error, and more now and then."""
-
+class _Entry:
     queue: str
-    at: float
-    median_s: float
     last: float
     forecasts: list[Forecast] = field(default_factory=list)
 
 
-class Forecasts:
-    """The entries that have a forecast. `calibration`: of a queue."""
+class Followed:
+    """The entries that have forecasts, one every EVERY_S. `calibration`: of a queue."""
 
     def __init__(self, calibration: Callable[[str], Calibration]) -> None:
         self._calibration = calibration
-        self._entries: dict[str, Followed] = {}
+        self._entries: dict[str, _Entry] = {}
 
-    def add(
-        self, entry: str, queue: str, now: float, turn: Turn, ring_s: float, median_s: float, high_s: float
-    ) -> None:
-        """The entry has this forecast now. It counts from its `turn`, and `ring_s` of ringing."""
-        followed = self._entries.get(entry)
-        if followed is None or followed.queue != queue:
-            followed = self._entries[entry] = Followed(queue, now, median_s, -math.inf)
-        self._learn_exceeded(followed, now)
-        if now - followed.last >= EVERY_S:
-            followed.last = now
-            followed.forecasts.append(
-                Forecast(now, high_s, tuple(turn.at(score) + ring_s for score in SCORES))
-            )
+    def add(self, entry: str, queue: str, now: float, turn: Turn, ring_s: float, high_s: float) -> None:
+        """The entry has this forecast now: its `turn`, and then `ring_s`. `high_s`: the end of the band."""
+        known = self._entries.get(entry)
+        if known is None or known.queue != queue:
+            known = self._entries[entry] = _Entry(queue, -math.inf)
+        self._learn_exceeded(known, now)
+        if now - known.last >= EVERY_S:
+            known.last = now
+            waits = tuple(turn.at(score) + ring_s for score in SCORES)
+            known.forecasts.append(Forecast(now, high_s, waits))
 
-    def over(self, entry: str, now: float) -> float | None:
-        """The caller is connected. The error of the first forecast in seconds, positive when the wait was
-        shorter; None when there was none.
-        """
-        followed = self._entries.pop(entry, None)
-        if followed is None:
-            return None
-        calibration = self._calibration(followed.queue)
-        for forecast in followed.forecasts:
-            calibration.learn(now - forecast.at, forecast.waits_s)
-        return followed.median_s - (now - followed.at)
+    def over(self, entry: str, now: float) -> None:
+        """The caller is connected: now it is known how long the wait was."""
+        known = self._entries.pop(entry, None)
+        if known is not None:
+            calibration = self._calibration(known.queue)
+            for forecast in known.forecasts:
+                calibration.learn(now - forecast.at, forecast.waits_s)
 
     def forget(self, entry: str, now: float) -> None:
         """The entry left without an agent. Its wait would have been longer: that is all that is known."""
-        followed = self._entries.pop(entry, None)
-        if followed is not None:
-            self._learn_exceeded(followed, now)
+        known = self._entries.pop(entry, None)
+        if known is not None:
+            self._learn_exceeded(known, now)
 
-    def _learn_exceeded(self, followed: Followed, now: float) -> None:
+    def _learn_exceeded(self, known: _Entry, now: float) -> None:
         """Learn from forecasts that have turned out too short before the wait is over."""
         kept = []
-        for forecast in followed.forecasts:
+        for forecast in known.forecasts:
             if now - forecast.at > forecast.high_s:
-                self._calibration(followed.queue).learn(math.inf, forecast.waits_s)
+                self._calibration(known.queue).learn(math.inf, forecast.waits_s)
             else:
                 kept.append(forecast)
-        followed.forecasts = kept
+        known.forecasts = kept
