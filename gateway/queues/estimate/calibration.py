@@ -23,7 +23,10 @@ SLACK_S: Final = 3.0
 """People don't act to the second, whatever is known: the band reaches this much further at both ends."""
 
 STEP: Final = 0.02
-MEDIAN_STEP: Final = 0.005
+MEDIAN_SHARE: Final = 0.25
+ALONE: Final = 20
+"""So many open forecasts still count in full."""
+
 LIMIT: Final = 10.0
 START: Final = 1.4
 
@@ -48,11 +51,16 @@ class Calibration:
         self.middle = middle
         self.high = high
 
-    def learn(self, wait_s: float, forecast: Sequence[float]) -> None:
-        """A wait is over that had been forecast, or has exceeded everything promised (inf)."""
-        self.low = _track(self.low, STEP, score_of(wait_s + SLACK_S, forecast), OUTSIDE)
-        self.middle = _track(self.middle, MEDIAN_STEP, score_of(wait_s, forecast), 0.5)
-        self.high = _track(self.high, STEP, score_of(wait_s - SLACK_S, forecast), 1.0 - OUTSIDE)
+    def learn(self, wait_s: float, forecast: Sequence[float], together: int) -> None:
+        """A wait is over that had been forecast, or has exceeded everything promised (inf).
+
+        `together`: how many forecasts of the queue were open with it. What happens to one then happens to all
+        (one long call delays everybody behind it), so each of them teaches the less.
+        """
+        step = STEP * min(1.0, ALONE / max(together, 1))
+        self.low = _track(self.low, step, score_of(wait_s + SLACK_S, forecast), OUTSIDE)
+        self.middle = _track(self.middle, step * MEDIAN_SHARE, score_of(wait_s, forecast), 0.5)
+        self.high = _track(self.high, step, score_of(wait_s - SLACK_S, forecast), 1.0 - OUTSIDE)
 
     def band(self) -> tuple[float, float, float]:
         """Scores of the low end, the median and the high end, in order."""

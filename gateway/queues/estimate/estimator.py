@@ -31,6 +31,9 @@ SPAN: Final = 8.0
 FINE: Final = 32
 """Elapsed talk times are told apart to this part of a mean service."""
 
+ROUNDS: Final = 6
+"""So often at most is looked again at who is served before an entry."""
+
 ASKED: Final = frozenset({EntryState.OFFERED, EntryState.CALLBACK_DIALING})
 
 
@@ -204,7 +207,7 @@ class Estimator:
                 key = (pool, *situation.rank(entry)[:2])
                 if key not in lost:
                     lost[key] = self._lost(pool, key[1:], situation, pools)
-                turn = Turn(completions[pool], pool.claims + 1.0, pool.unsure, lost[key])
+                turn = _turn(pool, completions[pool], lost[key])
                 yield entry, self._estimate(entry, pool, turn, situation.now), turn
 
     def _estimate(self, entry: EntryView, pool: Pool, turn: Turn, now: float) -> Expectation:
@@ -214,9 +217,9 @@ class Estimator:
         if held_s > middle:
             low, middle, high = held_s, held_s, max(high, held_s)  # others go first until then
         elif entry.callback:
-            pool.claim(1.0)
+            pool.claim(1.0, middle)
         else:
-            pool.claim(learned.patience.stays(now - entry.enqueued_at, middle))
+            pool.claim(learned.patience.stays(now - entry.enqueued_at, middle), middle)
         if middle > HORIZON_S:
             return Unsure.TOO_FAR
         return Estimate(
@@ -308,6 +311,17 @@ class Estimator:
         estimator = cls()
         estimator._learned = {queue: Learned.from_json(one) for queue, one in saved.items()}
         return estimator
+
+
+def _turn(pool: Pool, completions: Completions, lost: float) -> Turn:
+    """The turn of the next entry of a pool. Which others are served before it depends on when that is."""
+    turn = Turn(completions, 1.0 + pool.claimed()[0], pool.claimed()[1], lost)
+    for _ in range(ROUNDS):
+        claims, unsure = pool.claimed(turn.at(0.0))
+        if claims + 1.0 > turn.place - 0.1:
+            break
+        turn = Turn(completions, 1.0 + claims, unsure, lost)
+    return turn
 
 
 def _reference_s(agent: AgentView, now: float, fine_s: float) -> float:

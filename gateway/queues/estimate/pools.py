@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -32,29 +33,41 @@ class Situation:
         return -self.weights.get(entry.queue, 0), -entry.priority, entry.enqueued_at
 
 
-@dataclass(slots=True, eq=False)
 class Pool:
     """`agents`: who can serve it and is on duty, a bit each by the place in `Situation.agents`.
 
-    `entries`: about how many compete here. `claims`: how many of those looked at so far are expected to take
-    an agent of this pool; `unsure`: the variance. `shares`: the part of this pool's agents in each that
-    overlaps.
+    `entries`: about how many compete here. `sources`: the pools whose entries do, itself among them, each
+    with the part of its agents that are also this pool's.
     """
 
-    queue: str
-    agents: int
-    size: int
-    entries: float = 0.0
-    claims: float = 0.0
-    unsure: float = 0.0
-    shares: tuple[tuple[Pool, float], ...] = ()
+    def __init__(self, queue: str, agents: int) -> None:
+        self.queue = queue
+        self.agents = agents
+        self.size = agents.bit_count()
+        self.entries = 0.0
+        self.sources: tuple[tuple[Pool, float], ...] = ()
+        self._turns: list[float] = []
+        self._claims = [0.0]
+        self._squares = [0.0]
 
-    def claim(self, probability: float) -> None:
-        """An entry takes an agent of this pool with this probability, before those behind it."""
-        for other, share in self.shares:
-            taken = probability * share
-            other.claims += taken
-            other.unsure += taken * (1.0 - taken)
+    def claim(self, probability: float, after_s: float = 0.0) -> None:
+        """One of its entries takes an agent with this probability, in `after_s`, before those behind it."""
+        self._turns.append(max(after_s, self._turns[-1] if self._turns else 0.0))
+        self._claims.append(self._claims[-1] + probability)
+        self._squares.append(self._squares[-1] + probability * probability)
+
+    def claimed(self, by_s: float = math.inf) -> tuple[float, float]:
+        """How many agents of this pool those before take until then, expected, and the variance.
+
+        Who competes but has to wait for longer, because few can serve them, takes nobody away by then.
+        """
+        expected = variance = 0.0
+        for source, share in self.sources:
+            count = bisect_right(source._turns, math.inf if source is self else by_s)
+            claims = share * source._claims[count]
+            expected += claims
+            variance += claims - share * share * source._squares[count]
+        return expected, variance
 
 
 class Pools:
@@ -71,15 +84,13 @@ class Pools:
         for entry in situation.entries:
             pool = self.of(entry)
             sizes[pool] = sizes.get(pool, 0) + 1
-        pools = self._pools.values()
-        for pool in pools:
-            pool.shares = tuple(
-                (other, (pool.agents & other.agents).bit_count() / pool.size)
-                for other in pools
+        for pool in self._pools.values():
+            pool.sources = tuple(
+                (other, (pool.agents & other.agents).bit_count() / other.size)
+                for other in self._pools.values()
                 if pool.agents & other.agents
             )
-            for other, share in pool.shares:
-                other.entries += share * sizes[pool]
+            pool.entries = sum(share * sizes[other] for other, share in pool.sources)
 
     def of(self, entry: EntryView) -> Pool:
         """The pool that an entry of the situation belongs to."""
@@ -91,7 +102,7 @@ class Pools:
                 levels = agent.profile.skills
                 if all(levels.get(skill, 0) >= level for skill, level in wanted[1]):
                     agents |= 1 << index
-            pool = self._pools[wanted] = Pool(entry.queue, agents, agents.bit_count())
+            pool = self._pools[wanted] = Pool(entry.queue, agents)
         return pool
 
     def on_duty(self, queue: str) -> frozenset[str]:
