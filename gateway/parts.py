@@ -29,7 +29,9 @@ from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
 from gateway.storage.calls import CallStore
 from gateway.storage.database import Database
-from gateway.storage.unsaved import UnsavedCalls
+from gateway.storage.journal import JournalWriter
+from gateway.storage.journal_store import JournalStore
+from gateway.storage.unsaved import UnsavedCalls, UnsavedEvents
 from gateway.storage.writer import CallWriter
 from gateway.switch.metering import MetricsObserver
 from gateway.switch.recording import RecordedPlayer, recording_path
@@ -114,6 +116,24 @@ async def call_log(settings: Settings, metrics: Metrics, health: Health) -> Asyn
             CallStore(database), UnsavedCalls(settings.data_dir / "unsaved-calls.jsonl"), metrics
         )
         health.register("storage", writer.problem)
+        try:
+            async with background(writer.run()):
+                yield writer
+        finally:
+            await writer.close()
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def journal(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[JournalWriter]:
+    """The journal, on connections of its own that wait for the disk; after `call_log` made the tables."""
+    database = Database.open(settings.database_url, durable=True)
+    try:
+        node = settings.node.name
+        unsaved = UnsavedEvents(settings.data_dir / "unsaved-journal.jsonl")
+        writer = await JournalWriter.open(JournalStore(database, node), unsaved, metrics, node)
+        health.register("journal", writer.problem)
         try:
             async with background(writer.run()):
                 yield writer

@@ -116,14 +116,23 @@ def _expressions(node: Node) -> Iterator[tuple[Expression, tuple[str, ...], str]
                 yield node.find, ("string", "int"), "'find'"
         case RunNode():
             yield from ((e, _KEPT, f"parameter '{name}'") for name, e in node.arguments)
-        case QueueNode(priority=Expression() as priority):
-            yield priority, ("int",), "'priority'"
+        case QueueNode():
+            yield from _queue_expressions(node)
         case CallbackNode(number=Expression() as number):
             yield number, ("string",), "'number'"
         case ReturnNode(result=Expression() as result):
             yield result, _KEPT, "the result"
         case _:
             return
+
+
+def _queue_expressions(node: QueueNode) -> Iterator[tuple[Expression, tuple[str, ...], str]]:
+    if node.priority is not None:
+        yield node.priority, ("int",), "'priority'"
+    if node.sticky is not None:
+        yield node.sticky, ("string", "int", "null"), "'sticky'"
+    if node.identity is not None:
+        yield node.identity, ("string", "int", "null"), "'identity'"
 
 
 def _templates(node: Node) -> Iterator[Template]:

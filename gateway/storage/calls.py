@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.call.cdr import CallRecord, CallResult, MediaQuality
 from gateway.storage.database import Database
+from gateway.storage.plain import text
 from gateway.storage.tables import calls
 
 TEXT_LIMIT = 255
@@ -123,8 +124,7 @@ def _to_row(record: CallRecord) -> Mapping[str, object]:
 
 
 def _text(value: str) -> str:
-    """What the network sent, as every database takes it: within the column, no NUL, no half characters."""
-    return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")[:TEXT_LIMIT]
+    return text(value, TEXT_LIMIT)
 
 
 def _from_row(row: RowMapping) -> CallRecord:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import CallLeg
 from gateway.dialplan.run import NodeLeft
 from media.clip import Clip
 from media.playback import PlaybackEnd
+
+if TYPE_CHECKING:
+    from media.bridge import Port
 
 RejectionReason = Literal["full", "draining", "no_route"]
 
@@ -33,6 +36,25 @@ class Player(Protocol):
 
     def stop(self) -> None: ...
     def close(self) -> None: ...
+
+
+class PortPlayer(Player, Protocol):
+    """A player with a place on the bridge, for whoever connects it: `media.player.Player` is one."""
+
+    @property
+    def port(self) -> Port: ...
+
+
+class Connector(Protocol):
+    """Says who hears whom: `media.bridge.Bridge` is one. Returns at once and acts in order."""
+
+    def connect(self, source: Port, sink: Port, level: float = 1.0) -> None:
+        """`sink` hears `source`, `level` times as loud. Connecting again changes the level."""
+        ...
+
+    def disconnect(self, source: Port, sink: Port) -> None:
+        """`sink` no longer hears `source`. Nothing happens when it didn't."""
+        ...
 
 
 OpenPlayer = Callable[[CallLeg], Player]

@@ -125,7 +125,7 @@ def test_a_queue_gets_keys_and_the_caller_who_hangs_up_is_taken_out(tmp_path: Pa
     )
     call = call_on(tmp_path, nodes).press("1")
 
-    assert call.asked == [QueueRequest("q", 2, (), 0.0, "1", "en")]
+    assert call.asked == [QueueRequest("q", 2, {}, 0.0, "1", "en")]
     assert call.passed == "1"
     call.hang_up()
     assert any(isinstance(effect, CancelAction) for effect in call.effects)
