@@ -20,8 +20,8 @@ from gateway.call.leg import Answered, CallLeg, Ended, Headers, Party
 from gateway.errors import DialError, LegEnded
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import AgentChanged, SetReachable
-from gateway.switch.offers import Line
 from gateway.switch.outbound import OutboundLeg, OutboundServices, place
+from gateway.switch.ports import Line
 
 log = structlog.get_logger(__name__)
 

@@ -7,36 +7,15 @@ up, in whatever state.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
-from uuid import uuid4
+from typing import Final
 
 import structlog
 
-from gateway.agents.profile import AgentProfile
-from gateway.call.leg import CallLeg, Headers, Party
-from gateway.call.screen import QueuePlace, screen_of
-from gateway.call.state import LegState
-from gateway.dialplan.ports import Keys, Outcome
-from gateway.dialplan.requests import QueueRequest
-from gateway.queues.journal import JournalKind
-from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import (
-    AgentReleased,
-    Connect,
-    Enqueue,
-    Finished,
-    Joined,
-    JoinFailed,
-    Leave,
     Leaving,
-    Miss,
-    Requeue,
 )
-from gateway.switch.offers import Briefing, Line, OfferDesk
 
 log = structlog.get_logger(__name__)
 

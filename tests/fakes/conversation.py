@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gateway.call.cause import Cause
 from gateway.call.leg import CallLeg
 from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.switch.call_recording import Recordings
@@ -19,6 +20,7 @@ from gateway.switch.conversation_parts import (
     Reached,
     Unreachable,
 )
+from gateway.switch.farewells import Farewells
 from gateway.switch.live_calls import LiveCalls
 from gateway.switch.music import MusicOnHold
 from media.clip import Clip
@@ -30,6 +32,20 @@ from tests.fakes.leg import FakeFarEnd, FakeLeg, fake_inbound, fake_outbound
 RATE = 8000
 MUSIC = "music-tune"
 RINGBACK = "music-ringback"
+
+
+class FakeLine:
+    """A line that lasts for one call, or `standing`, for several."""
+
+    def __init__(self, leg: FakeLeg, *, standing: bool = False) -> None:
+        self.leg = leg
+        self.standing = standing
+        self.released = 0
+
+    async def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
+        self.released += 1
+        if not self.standing:
+            await self.leg.hang_up(cause)
 
 
 class PressedKeys:
@@ -79,7 +95,7 @@ class FakeReach:
             far_end.answer()
             await leg.next_event()
         self.legs[name] = leg
-        return Reached(leg, agent)
+        return Reached(FakeLine(leg), agent)
 
 
 def _addressee(target: Target) -> tuple[str, str]:
@@ -103,6 +119,7 @@ class Scenario:
         self.journal: list[JournalEvent] = []
         self.left: list[str] = []
         self.live = LiveCalls()
+        self.farewells = Farewells()
         self.keys = PressedKeys()
         self.tune: Clip = silence("tune", 8000)
         self.parts = replace(
@@ -115,6 +132,7 @@ class Scenario:
                 clock=self.clock,
                 timers=self.timers,
                 journal=self.journal.append,
+                farewells=self.farewells,
                 recordings=recordings,
                 live_calls=self.live,
                 agent_left=self.left.append,
@@ -123,21 +141,24 @@ class Scenario:
         )
         self.caller: FakeLeg
         self.agent: FakeLeg
+        self.line: FakeLine
         self.conversation: Conversation
         self.running: asyncio.Task[ConversationEnd]
 
-    async def start(self, **options: Any) -> Conversation:
+    async def start(self, *, standing: bool = False, **options: Any) -> Conversation:
+        await self.farewells.__aenter__()
         self.caller, _ = await answered("", inbound=True)
         self.agent, _ = await answered("ann")
+        self.line = FakeLine(self.agent, standing=standing)
         self.live.open("call-1", self.caller, self.clock.utc(), hang_up=self.caller.hang_up)
         self.conversation = Conversation(
             CallIdentity("call-1", "entry-1", "billing"),
             self.caller,
             self.parts,
-            hold_music=self.tune,
+            hold_music=[self.tune],
             **options,
         )
-        run = self.conversation.run("ann", self.agent, self.keys)
+        run = self.conversation.run("ann", self.line, self.keys)
         self.running = asyncio.get_running_loop().create_task(run)
         await settle()
         return self.conversation
@@ -159,7 +180,8 @@ class Scenario:
         self.check_undone()
 
     def check_undone(self) -> None:
-        """Nobody is connected, no player is open, no timer runs and no task is left."""
+        """Nobody is connected, no player is open, no timer runs, no task is left, the line is given back."""
+        assert self.line.released == 1
         assert self.bridge.hears == {}
         assert self.bridge.players == []
         assert self.timers.running == 0
