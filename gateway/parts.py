@@ -13,6 +13,7 @@ from gateway.api.app import create_app
 from gateway.api.auth import HashedKey, Holder, Keyring, Role
 from gateway.api.calendars import CalendarDesk, CalendarParts
 from gateway.api.dialplans import DialplanDesk
+from gateway.api.ports import FloorDesk
 from gateway.api.server import HttpServer
 from gateway.call.leg import CallLeg
 from gateway.centre import ContactCentre
@@ -110,17 +111,19 @@ async def sip_endpoint(
 
 
 @asynccontextmanager
-async def call_log(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[CallWriter]:
+async def call_log(
+    settings: Settings, metrics: Metrics, health: Health
+) -> AsyncIterator[tuple[CallWriter, CallStore]]:
+    """Where finished calls are written, and where they are read."""
     database = Database.open(settings.database_url)
     try:
         await database.upgrade()
-        writer = CallWriter(
-            CallStore(database), UnsavedCalls(settings.data_dir / "unsaved-calls.jsonl"), metrics
-        )
+        archive = CallStore(database)
+        writer = CallWriter(archive, UnsavedCalls(settings.data_dir / "unsaved-calls.jsonl"), metrics)
         health.register("storage", writer.problem)
         try:
             async with background(writer.run()):
-                yield writer
+                yield writer, archive
         finally:
             await writer.close()
     finally:
@@ -158,7 +161,12 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def http_server(
-    settings: Settings, health: Health, metrics: Metrics, dialplans: DialplanDesk, calendars: CalendarDesk
+    settings: Settings,
+    health: Health,
+    metrics: Metrics,
+    dialplans: DialplanDesk,
+    calendars: CalendarDesk,
+    floor: FloorDesk,
 ) -> AsyncIterator[int]:
     app = create_app(
         health=health,
@@ -166,6 +174,7 @@ async def http_server(
         keyring=_keyring(settings),
         dialplans=dialplans,
         calendars=calendars,
+        floor=floor,
         origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
