@@ -10,11 +10,13 @@ from gateway.api import dialplans as dialplan_routes
 from gateway.api import health as health_routes
 from gateway.api import openapi, problems
 from gateway.api import queues as queue_routes
+from gateway.api import reports as report_routes
 from gateway.api.auth import Keyring
 from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
 from gateway.api.limits import BodyLimit
 from gateway.api.ports import FloorDesk
+from gateway.api.reports import ReportDesk
 from gateway.version import VERSION
 from monitoring.health import Health
 from monitoring.metrics import Metrics
@@ -28,6 +30,7 @@ def create_app(
     dialplans: DialplanDesk | None = None,
     calendars: CalendarDesk | None = None,
     floor: FloorDesk | None = None,
+    reports: ReportDesk | None = None,
 ) -> FastAPI:
     """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`."""
     app = FastAPI(
@@ -45,6 +48,7 @@ def create_app(
     floor = floor or FloorDesk()
     app.include_router(queue_routes.routes(floor, keyring))
     app.include_router(agent_routes.routes(floor, keyring))
+    app.include_router(report_routes.routes(reports or ReportDesk(), keyring))
     app.add_middleware(BodyLimit)
     openapi.describe(app)
     return app

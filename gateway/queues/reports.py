@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gateway.queues.agent_time import AgentTime
 from gateway.queues.figures import AgentFigures, QueueFigures, Thresholds
-from gateway.queues.intervals import Interval, Span, span_of
+from gateway.queues.intervals import ALWAYS, Interval, Span, span_of
 from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.queues.open_entries import number_of, optional_number
 from gateway.queues.settings import QueueSettings
@@ -66,17 +66,24 @@ _CALLBACK_LEAVINGS: Final = {
 
 
 class Figures:
-    """The figures of all queues and agents. `thresholds`: what a queue's service is measured against."""
+    """The figures of all queues and agents. `thresholds`: what a queue's service is measured against.
+
+    `since`: where a report begins. What is before it explains what comes, and counts in an interval of its
+    own, which `forget(since)` drops.
+    """
 
     def __init__(
         self,
         interval: Interval = Interval.TOTAL,
         zone: tzinfo = UTC,
         thresholds: ThresholdsOf = lambda _queue: Thresholds(),
+        *,
+        since: datetime | None = None,
     ) -> None:
         self._interval = interval
         self._zone = zone
         self._thresholds = thresholds
+        self._since = since
         self._queues: dict[tuple[Span, str], QueueFigures] = {}
         self._agents: dict[tuple[Span, str], AgentFigures] = {}
         self._entries: dict[str, _Entry] = {}
@@ -325,7 +332,13 @@ class Figures:
 
     def _span_of(self, at: datetime) -> Span:
         if self._span is None or at not in self._span:
-            self._span = span_of(at, self._interval, self._zone)
+            whole = span_of(at, self._interval, self._zone)
+            if self._since is None:
+                self._span = whole
+            elif at < self._since:
+                self._span = Span(ALWAYS.start, self._since)
+            else:
+                self._span = Span(max(whole.start, self._since), whole.end)
         return self._span
 
     def _queue(self, name: str, at: datetime) -> QueueFigures:

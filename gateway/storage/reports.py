@@ -29,7 +29,7 @@ _PASSED_OVER: Final = frozenset(
 
 
 async def fold(store: JournalStore, figures: Figures, since: datetime, until: datetime) -> None:
-    """Feed `figures` with the journal of a range of time; intervals that end before it are left out.
+    """Feed `figures`, which begin at `since` too, with the journal of a range of time.
 
     Raises StorageError.
     """

@@ -13,10 +13,10 @@ import structlog
 
 from gateway.agents.profile import AgentProfile
 from gateway.call.leg import Party
+from gateway.dialplan.fallbacks import fallback_text
 from gateway.dialplan.model import Prompt, Recorded
 from gateway.dialplan.ports import PromptUnavailable
 from gateway.dialplan.prompts import ActivePlan
-from gateway.dialplan.fallbacks import fallback_text
 from gateway.dialplan.queues import Music, QueueDefinition
 from gateway.dialplan.waiting_words import Briefed, whisper_prompts, wording_prompts
 from gateway.queues.views import EntryView
