@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -114,10 +115,8 @@ class Forecasts:
 
     def of_newcomer(self, queue: str) -> Estimate | None:
         """What somebody who joined `queue` now would have to wait, roughly: as long as the last in it."""
-        last = None
-        for last in self._runner.entries(queue):
-            pass
-        return None if last is None else self.of(last.id)
+        entries = deque(self._runner.entries(queue), maxlen=1)
+        return self.of(entries[0].id) if entries else None
 
     # ---- learning
 

@@ -17,6 +17,7 @@ from gateway.agents.presence import Presence
 from gateway.agents.profile import AgentProfile
 from gateway.call.cause import Cause
 from gateway.call.leg import Answered, CallLeg, Ended, Headers, Party
+from gateway.call.state import LegState
 from gateway.errors import DialError, LegEnded
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import AgentChanged, SetReachable
@@ -83,6 +84,7 @@ class SipAgentLines:
         self._pauses_s = redial_pauses_s
         self._tasks = asyncio.TaskGroup()
         self._standing: dict[str, _Standing] = {}
+        self._out: dict[str, Line] = {}  # by leg
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -105,7 +107,7 @@ class SipAgentLines:
             leg = standing.lend()
             if leg is None:
                 raise DialError(profile.device, "the standing line isn't up")
-            return LentLine(leg, standing.take_back)
+            return self._lent(LentLine(leg, standing.take_back))
         leg = await self._outbound.place(
             profile.device,
             call_id=call_id,
@@ -113,7 +115,20 @@ class SipAgentLines:
             headers=headers,
             attributes={"agent": profile.id},
         )
-        return DialledLine(leg)
+        return self._lent(DialledLine(leg))
+
+    async def dismiss(self, _agent: str, leg: CallLeg) -> None:
+        """A conversation has done with this leg: `Line.release`, for who knows the leg alone."""
+        line = self._out.pop(leg.id, None)
+        if line is not None:
+            line.release()
+        else:
+            await leg.hang_up()
+
+    def _lent(self, line: Line) -> Line:
+        self._out = {leg_id: out for leg_id, out in self._out.items() if not _ended(out)}
+        self._out[line.leg.id] = line
+        return line
 
     def _agent_changed(self, changed: AgentChanged) -> None:
         view = self._runner.agent(changed.agent)
@@ -234,3 +249,7 @@ async def _listen(leg: OutboundLeg) -> None:
             pass
     except LegEnded:
         return
+
+
+def _ended(line: Line) -> bool:
+    return line.leg.state is LegState.TERMINATED

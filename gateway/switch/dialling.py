@@ -12,7 +12,7 @@ from gateway.dialplan.ports import Keys, Outcome
 from gateway.dialplan.requests import DialRequest
 from gateway.errors import DialError
 from gateway.switch.conversation import Conversation
-from gateway.switch.conversation_ends import AgentHungUp, ConversationEnd
+from gateway.switch.conversation_ends import ConversationEnd
 from gateway.switch.conversation_parts import CallIdentity, ConversationParts
 from gateway.switch.outbound import Outbound, OutboundLeg
 
@@ -23,7 +23,7 @@ _EXITS: Final[Mapping[Cause, str]] = {
     Cause.NO_ANSWER: "no_answer",
     Cause.NO_USER_RESPONSE: "no_answer",
 }
-"""The exit of the dial node for each way in which a call of ours isn't answered; `rejected` for the others."""
+"""The exit of the dial node by why a call of ours isn't answered; `rejected` for any other reason."""
 
 
 class NoNumbers(DialError):
@@ -109,8 +109,3 @@ class Dialling:
         finally:
             ringing.stop()
             connector.disconnect(leg.audio, caller.audio)
-
-    @staticmethod
-    def is_over(end: ConversationEnd | None) -> bool:
-        """Whether nothing is left to do for the caller of a conversation."""
-        return end is None or isinstance(end, AgentHungUp)

@@ -27,7 +27,7 @@ from gateway.call.state import LegState
 from gateway.dialplan.ports import Keys, Outcome
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queues import KeyAction, QueueDefinition, RecordWhen
-from gateway.dialplan.requests import QueueRequest
+from gateway.dialplan.requests import DialRequest, QueueRequest
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import (
     Connect,
@@ -40,6 +40,7 @@ from gateway.queues.signals import (
     Miss,
     Requeue,
 )
+from gateway.queues.waiting import Heard
 from gateway.switch.conversation import Conversation
 from gateway.switch.conversation_ends import (
     AgentHungUp,
@@ -55,6 +56,8 @@ from gateway.switch.conversation_ends import (
     TransferFailed,
 )
 from gateway.switch.conversation_parts import CallIdentity, ConversationParts
+from gateway.switch.control import LegControl
+from gateway.switch.dialling import TRANSFER_RING_S, Dialling
 from gateway.switch.live_calls import LiveCall, Stage
 from gateway.switch.offers import Briefing, Line, OfferDesk
 from gateway.switch.waiting_room import WaitingRoom, WaitingRoomParts
@@ -70,10 +73,6 @@ EXITS: Final[Mapping[Leaving, str]] = MappingProxyType(
 )
 """The exit of the queue node for each way out of a queue that its caller survives."""
 
-Redirect = Callable[[str], None]
-"""Sends the call to a flow of its plan, by name, as soon as the action is over."""
-
-
 @dataclass(frozen=True, slots=True)
 class QueueParts:
     """What visits of a node use."""
@@ -82,18 +81,19 @@ class QueueParts:
     offers: OfferDesk
     conversations: ConversationParts
     waiting: WaitingRoomParts
+    dialling: Dialling
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """The call that visits. `redirect`: for transfers to a flow. `context`: what the agent is shown."""
+    """The call that visits. `context`: what the agent is shown."""
 
     call_id: str
     leg: CallLeg
+    control: LegControl
     active: ActivePlan
     log: FilteringBoundLogger
     live: LiveCall
-    redirect: Redirect
     context: Callable[[], Mapping[str, Any]] = lambda: MappingProxyType({})
 
 
@@ -121,6 +121,7 @@ class QueueVisit:
         self._language = request.language
         self._news: asyncio.Queue[_Connected | Leaving] = asyncio.Queue()
         self._room: WaitingRoom | None = None
+        self._heard: Heard | None = None
         self._talking = False
         self._over = False
 
@@ -185,12 +186,13 @@ class QueueVisit:
         self._room = WaitingRoom(
             self._parts.waiting,
             self._leg,
+            self._visitor.control,
             self._visitor.active,
-            self._runner,
             self._entry,
             self._definition(),
             self._language,
             self._visitor.log,
+            self._heard,
         )
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -203,7 +205,7 @@ class QueueVisit:
                     keys.cancel()
         finally:
             self._room.leave()
-            self._room = None
+            self._heard, self._room = self._room.heard, None
 
     async def _heed_keys(self, room: WaitingRoom) -> None:
         """The keys of the queue, and the one that the node names."""
@@ -235,6 +237,8 @@ class QueueVisit:
     def moved(self, queue: str) -> None:
         self._queue = queue
         self._visitor.live.update(queue=queue)
+        if self._room is not None:
+            self._room.move(self._definition())
 
     # ---- QueuedCall: what the offers ask
 
@@ -251,14 +255,19 @@ class QueueVisit:
         return (("X-Ringback-Call", self._visitor.call_id), ("X-Ringback-Queue", self._queue))
 
     async def brief(self, agent: AgentProfile) -> Briefing:
-        return await self._parts.waiting.briefings.brief(
-            self._visitor.active, self._definition(), self._runner.entry(self._entry), agent, self.caller
+        return await self._parts.waiting.sounds.brief(
+            self._visitor.active,
+            self._definition(),
+            self._runner.entry(self._entry),
+            agent,
+            self.caller,
+            self._runner.now,
         )
 
     def agent_answered(self, agent: AgentProfile) -> None:
         screen_of(self._leg).show_agent(agent.name)
         if self._room is not None:
-            self._room.say_connecting(agent.name)
+            self._room.say_connecting(agent)
 
     def connect(self, connect: Connect, agent: AgentProfile, line: Line) -> None:
         """Silence first: not a word of an announcement after the agent has accepted."""
@@ -284,7 +293,9 @@ class QueueVisit:
         entry = self._runner.entry(self._entry)
         now = self._runner.now
         definition = self._definition()
-        music, consent = await self._conversation_clips(definition)
+        sounds, active = self._parts.waiting.sounds, self._visitor.active
+        music = await sounds.music(active, definition)
+        consent = await sounds.consent(active, definition, self._language)
         conversation = Conversation(
             CallIdentity(
                 self._visitor.call_id,
@@ -303,28 +314,21 @@ class QueueVisit:
         screen = screen_of(self._leg)
         screen.show_place(None)
         screen.show_agent(connected.agent.name)
-        self._parts.offers.lend(connected.line)
         end = await conversation.run(connected.agent.id, connected.line.leg, self._keys)
         screen.show_agent(None)
         return await self._go_on(end)
 
-    async def _conversation_clips(self, definition: QueueDefinition) -> tuple[Any, Any]:
-        waiting = self._parts.waiting
-        music = await waiting.music_of(self._visitor.active, definition)
-        consent = await waiting.consent_of(self._visitor.active, definition, self._language)
-        return music, consent
-
     async def _go_on(self, end: ConversationEnd) -> Outcome | None:
         match end:
             case AgentHungUp():
-                return self._done(Outcome("next"))
+                return Outcome("next")
             case Requeued():
                 self._requeue(end.queue, priority=end.priority, skills=end.skills)
                 return None
-            case BlindTransfer(target=target) | TransferFailed(target=target):
+            case BlindTransfer(target=target):
                 return await self._send_on(target)
-            case Faulted():
-                # The caller has done nothing to deserve it: back to the exact place, before everybody later.
+            case TransferFailed() | Faulted():
+                # The caller is alone and has done nothing to deserve it: back to the place they had.
                 self._requeue(None)
                 return None
             case _:
@@ -339,11 +343,9 @@ class QueueVisit:
                 self._requeue(None, sticky=agent)
                 return None
             case ToFlow(flow):
-                self._visitor.redirect(flow)
-                return self._done(Outcome("next"))
+                return Outcome("next", flow=flow)
             case ToNumber(number):
-                outcome = await self._parts.waiting.dial(self._visitor, number, self._keys)
-                return self._done(outcome)
+                return await self._dial(number)
             case _:
                 assert_never(target)
 
@@ -359,5 +361,12 @@ class QueueVisit:
         self._queue = queue or self._queue
         self._runner.post(Requeue(self._entry, queue, priority, skills, sticky))
 
-    def _done(self, outcome: Outcome) -> Outcome:
-        return outcome
+    async def _dial(self, number: str) -> Outcome | None:
+        """Where the agent sent the caller; from there they may be sent on again."""
+        call = self._visitor
+        request = DialRequest(number, TRANSFER_RING_S)
+        _, end = await self._parts.dialling.dial(call.call_id, call.leg, request, self._keys)
+        if end is None:  # nobody there, and the agent is gone: back to the place they had
+            self._requeue(None)
+            return None
+        return await self._go_on(end)

@@ -7,7 +7,7 @@ place in the queue isn't touched.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -131,9 +131,9 @@ class WaitingRoom:
 
     # ---- inside
 
-    async def _contained(self, work: object) -> None:
+    async def _contained(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work()  # type: ignore[operator]
+            await work()
         except Exception:
             self._log.exception("announcement_fault", entry=self._entry)
             if self._music is not None:
