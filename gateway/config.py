@@ -75,6 +75,12 @@ def _hashed_key(value: str) -> str:
     return value
 
 
+def _outbound(template: str) -> str:
+    if template and not re.fullmatch(r"sips?:[^\s<>]*\{number\}[^\s<>]*@[^\s<>@]+", template):
+        raise ValueError("an address with {number} in it, such as sip:{number}@pbx.example")
+    return template
+
+
 def _lower(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name.lower() for name in names)
 
@@ -140,6 +146,8 @@ class SipSettings(Section):
     """In the order in which we prefer them."""
     inband_dtmf: Literal["auto", "off", "always"] = "auto"
     """Listen for keys in the audio: `auto` only where the far end offers no telephone-event (RFC 4733)."""
+    outbound: Annotated[str, AfterValidator(_outbound)] = ""
+    """Where numbers are dialled, such as `sip:{number}@pbx.example`. Without it only SIP addresses can be."""
     headers_in: Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_lower)] = ()
     """Headers of an INVITE that are kept with the call, as attributes of its record. Case doesn't matter."""
 
