@@ -10,9 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-import soxr
 import structlog
 
 from gateway.agents.presence import Presence
@@ -21,10 +20,11 @@ from gateway.clock import Clock, SteadyEpoch
 from gateway.config import Settings
 from gateway.dialplan.ports import LookupHandler
 from gateway.dialplan.prompts import ActivePlan
+from gateway.dialplan.queue_facts import queue_facts
 from gateway.errors import DialError
 from gateway.queues.engine import QueueEngine
 from gateway.queues.forecasts import Forecasts
-from gateway.queues.journal import Journal, JournalEvent, JournalKind
+from gateway.queues.journal import Journal, JournalKind
 from gateway.queues.metering import JournalMeter, queue_stats
 from gateway.queues.reports import thresholds_of
 from gateway.queues.runner import QueueRunner
@@ -46,16 +46,12 @@ from gateway.switch.queueing import QueueParts
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
 from media.bridge import Bridge, Port
-from media.clip import Clip
 from media.engine import Engine
 from media.player import Player
-from media.prompts.music import evening_line
 from media.recorder import Recorder
 from monitoring.metrics import Metrics
 
 log = structlog.get_logger(__name__)
-
-MUSIC_RATE: Final = 16_000
 
 
 class Doorway:
@@ -100,9 +96,13 @@ class ContactCentre:
     def facts(self) -> Mapping[str, Mapping[str, Any]]:
         """What expressions know of every queue."""
         return {
-            view.name: queue_facts(view, self.forecasts.of_newcomer(view.name), self.runner.now)
+            view.name: queue_facts(view, self._expected_s(view.name), self.runner.now)
             for view in self.runner.queues()
         }
+
+    def _expected_s(self, queue: str) -> float | None:
+        estimate = self.forecasts.of_newcomer(queue)
+        return None if estimate is None else estimate.median_s
 
     def put_in_force(self, active: ActivePlan) -> None:
         """The queues and agents of this plan, from now on, for those who wait already too."""
@@ -137,7 +137,6 @@ async def contact_centre(
     metrics.watch_queues(lambda: queue_stats(runner.queues(), runner.agents(), today, runner.now))
     forecasts = Forecasts(runner, settings.data_dir / "estimates.json")
     await forecasts.load()
-    shipped = await asyncio.to_thread(_shipped_music, engine.rate)
     async with AsyncExitStack() as stack:
         stack.callback(runner.close)
         door = Doorway()
@@ -172,7 +171,7 @@ async def contact_centre(
             agent_left=_agent_left(runner),
         )
         dialling = Dialling(outbound, conversations, addresses)
-        waiting = WaitingRoomParts(runner, forecasts, music, QueueSounds(shipped, engine.rate))
+        waiting = WaitingRoomParts(runner, forecasts, music, QueueSounds(engine.rate))
         actions = ActionParts(
             queues=QueueParts(runner, offers, conversations, waiting, dialling),
             dialling=dialling,
@@ -218,8 +217,3 @@ def _loudness(bridge: Bridge) -> Callable[[Port], Awaitable[int]]:
         return 0 if levels is None else levels.sends
 
     return loudness
-
-
-def _shipped_music(rate: int) -> Clip:
-    """The piece that queues play which name none. Blocking: it is composed on the spot."""
-    return Clip.from_float(soxr.resample(evening_line(), MUSIC_RATE, rate), rate, name="evening-line")

@@ -166,6 +166,7 @@ async def http_server(
         keyring=_keyring(settings),
         dialplans=dialplans,
         calendars=calendars,
+        origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
     port = server.bind()

@@ -16,7 +16,7 @@ from gateway.queues.agent_time import AgentTime
 from gateway.queues.figures import AgentFigures, QueueFigures, Thresholds
 from gateway.queues.intervals import ALWAYS, Interval, Span, span_of
 from gateway.queues.journal import JournalEvent, JournalKind
-from gateway.queues.open_entries import number_of, optional_number
+from gateway.queues.open_entries import CALLER_RETURNED, number_of, optional_number
 from gateway.queues.settings import QueueSettings
 
 ThresholdsOf = Callable[[str], Thresholds]
@@ -107,7 +107,7 @@ class Figures:
             JournalKind.ANNOUNCED: self._announced,
             JournalKind.CALLBACK_REQUESTED: self._callback,
             JournalKind.CALLBACK_UPDATED: self._callback,
-            JournalKind.CALLBACK_RETURNED: self._returned,
+            JournalKind.RETURNED: self._returned,
             JournalKind.HELD: self._held,
             JournalKind.RESUMED: self._resumed,
             JournalKind.WRAPPED_UP: self._wrapped_up,
@@ -250,6 +250,8 @@ class Figures:
             entry.promised = (event.at, low_s, high_s)
 
     def _returned(self, event: JournalEvent) -> None:
+        if event.details.get("reason") != CALLER_RETURNED:
+            return  # an offer came to nothing; that is counted already
         entry = self._known(event)
         entry.callback, entry.promised = False, None
         entry.since, entry.again = event.at, True

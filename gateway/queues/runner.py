@@ -7,8 +7,8 @@ that posts while effects are being carried out is heard afterwards, so the engin
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, assert_never
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, assert_never
 
 import structlog
 
@@ -124,10 +124,16 @@ class QueueRunner:
         self.post(Configure(tuple(queues)))
 
     def record(
-        self, kind: JournalKind, *, entry: str = "", queue: str = "", agent: str = "", **details: object
+        self,
+        kind: JournalKind,
+        *,
+        entry: str = "",
+        queue: str = "",
+        agent: str = "",
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         """Something for the journal that the engine doesn't know of."""
-        self._write(Journalled(kind, self._clock.now(), queue, entry, agent, details))
+        self._write(Journalled(kind, self._clock.now(), queue, entry, agent, details or {}))
 
     def write(self, event: JournalEvent) -> None:
         """An event of somebody else's for the journal."""

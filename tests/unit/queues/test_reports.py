@@ -291,7 +291,7 @@ def test_who_calls_again_instead_of_being_called_waits_from_then() -> None:
     figures = support(
         line(0, K.JOINED),
         line(10, K.CALLBACK_REQUESTED, promised_low_s=60, promised_high_s=120),
-        line(500, K.CALLBACK_RETURNED, position=1),
+        line(500, K.RETURNED, reason="caller_returned", position=1),
         line(512, K.CONNECTED, agent="ann", wait_s=512),
     )
 
