@@ -167,7 +167,6 @@ async def contact_centre(
             timers=loop,
             journal=runner.write,
             recordings=recordings,
-            dismiss=lines.dismiss,
             agent_left=_agent_left(runner),
         )
         dialling = Dialling(outbound, conversations, addresses)

@@ -12,7 +12,7 @@ Their `by` says for the journal who wanted it. Who hears whom follows from the s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -52,6 +52,7 @@ from gateway.switch.conversation_view import view_of
 from gateway.switch.floor import Floor
 from gateway.switch.hearing import Ear, Party, Scene, talkers
 from gateway.switch.participant import Participant
+from gateway.switch.ports import Line
 from gateway.switch.supervision import Supervision
 from media.clip import Clip
 
@@ -89,7 +90,7 @@ class Conversation:
         caller: CallLeg,
         parts: ConversationParts,
         *,
-        hold_music: Clip | None = None,
+        hold_music: Sequence[Clip] = (),
         record: bool = False,
         consent: Clip | None = None,
     ) -> None:
@@ -144,16 +145,17 @@ class Conversation:
 
     # ---- from the join to the end
 
-    async def run(self, agent_id: str, agent_leg: CallLeg, keys: Keys) -> ConversationEnd:
-        """Join the caller with this agent, whose leg is CONFIRMED, and stay until it is over.
+    async def run(self, agent: str, line: Line, keys: Keys) -> ConversationEnd:
+        """Join the caller with this agent, whose line is CONFIRMED, and stay until it is over.
 
-        `keys`: what the caller presses. Raises nothing but CancelledError, after everything is undone.
+        Every line that it is given, this one too, is given back with `release`. `keys`: what the caller
+        presses. Raises nothing but CancelledError, after everything is undone.
         """
         self._over = asyncio.get_running_loop().create_future()
         try:
             async with self.floor:
                 try:
-                    self._join(agent_id, agent_leg, keys)
+                    self._join(agent, line, keys)
                     end = await self._over
                 except Exception as fault:  # noqa: BLE001  # it ends this conversation and nothing else
                     self._log.exception("conversation_fault", error=str(fault))
@@ -165,10 +167,10 @@ class Conversation:
         self._log.info("conversation_ended", end=type(end).__name__)
         return end
 
-    def _join(self, agent_id: str, agent_leg: CallLeg, keys: Keys) -> None:
+    def _join(self, agent: str, line: Line, keys: Keys) -> None:
         self._signal(_Signal.JOIN)
         self._joined_at = self._parts.clock.now()
-        self.floor.take_in(Party.AGENT, Participant(agent_leg, agent_id))
+        self.floor.take_in(Party.AGENT, Participant.on(line, agent))
         self.floor.start(lambda: self._relay(keys))
         self.recording.attach()
         self.refresh()
@@ -397,7 +399,7 @@ class Conversation:
             self._log.exception("consultation_failed", error=str(fault))
             self._consulted_leaves(_Signal.CONSULTED_GONE, Cause.TEMPORARY_FAILURE)
             return
-        consulted = Participant(reached.leg, reached.agent)
+        consulted = Participant.on(reached.line, reached.agent)
         self.floor.take_in(Party.CONSULTED, consulted)
         if consulted.answered:
             self._on_answer(consulted)

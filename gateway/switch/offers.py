@@ -33,7 +33,7 @@ from gateway.call.leg import (
 from gateway.errors import DialError, LegEnded
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import Accept, CancelOffer, Connect, Miss, Offer, OfferMissed, Ring
-from gateway.switch.ports import OpenPlayer
+from gateway.switch.ports import Line, OpenPlayer
 from media.clip import Clip
 
 log = structlog.get_logger(__name__)
@@ -56,22 +56,6 @@ class Briefing:
     clips: Sequence[Clip] = ()
     accept_key: str = ""
     tone: Clip | None = None
-
-
-class Line(Protocol):
-    """A leg to an agent. Whoever it is handed to gives it back with `release`."""
-
-    @property
-    def leg(self) -> CallLeg: ...
-
-    @property
-    def standing(self) -> bool:
-        """It was up before the offer and stays up after the call."""
-        ...
-
-    def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
-        """Hang up, or, if it is standing, leave it for the next call. Returns at once; safe to repeat."""
-        ...
 
 
 class AgentLines(Protocol):

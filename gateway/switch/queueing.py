@@ -60,7 +60,8 @@ from gateway.switch.conversation_ends import (
 from gateway.switch.conversation_parts import CallIdentity, ConversationParts
 from gateway.switch.dialling import TRANSFER_RING_S, Dialling
 from gateway.switch.live_calls import LiveCall, Stage
-from gateway.switch.offers import Briefing, Line, OfferDesk
+from gateway.switch.offers import Briefing, OfferDesk
+from gateway.switch.ports import Line
 from gateway.switch.waiting_room import Told, WaitingRoom, WaitingRoomParts
 
 EXITS: Final[Mapping[Leaving, str]] = MappingProxyType(
@@ -325,7 +326,7 @@ class QueueVisit:
             ),
             self._leg,
             self._parts.conversations,
-            hold_music=music,
+            hold_music=[] if music is None else [music],
             record=definition.recording.when is RecordWhen.ALWAYS,
             consent=consent,
         )
@@ -334,7 +335,7 @@ class QueueVisit:
         screen = screen_of(self._leg)
         screen.show_place(None)
         screen.show_agent(connected.agent.name)
-        end = await conversation.run(connected.agent.id, connected.line.leg, self._keys)
+        end = await conversation.run(connected.agent.id, connected.line, self._keys)
         screen.show_agent(None)
         return await self._go_on(end)
 

@@ -154,7 +154,7 @@ class WaitingRoom:
     async def _start_music(self) -> None:
         clip = await self._parts.sounds.music(self._active, self._queue)
         if clip is not None and not self._left:
-            self._music = self._parts.music.play_to(self._leg.audio, clip)
+            self._music = self._parts.music.play_to(self._leg.audio, [clip])
 
     async def _look(self) -> None:
         if self._agent is not None:
