@@ -18,6 +18,7 @@ import structlog
 from gateway import parts
 from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
+from gateway.api.reports import ReportDesk
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import LegEvent
 from gateway.centre import Media, contact_centre
@@ -87,10 +88,10 @@ class _Node:
     async def start(cls, settings: Settings, stack: AsyncExitStack) -> _Node:
         """Builds every part in the order in which they depend on each other; `stack` takes them down."""
         metrics, health = Metrics(), Health()
-        desk, calendars = DialplanDesk(), CalendarDesk()
+        desk, calendars, reports = DialplanDesk(), CalendarDesk(), ReportDesk()
         metrics.node.info({"version": VERSION, "name": settings.node.name})
         enter = stack.enter_async_context
-        http_port = await enter(parts.http_server(settings, health, metrics, desk, calendars))
+        http_port = await enter(parts.http_server(settings, health, metrics, desk, calendars, reports))
         await enter(parts.background(watch_event_loop(metrics.event_loop_lag.observe)))
         writer = await enter(parts.call_log(settings, metrics, health))
         engine = await enter(parts.media_engine(settings))
@@ -106,7 +107,17 @@ class _Node:
         media = Media(engine, bridge, recorder)
         observer = MetricsObserver(metrics)
         centre = await enter(
-            contact_centre(settings, media, journal, writer, observer, metrics, SystemClock(), look_up)
+            contact_centre(
+                settings,
+                media,
+                journal.writer,
+                journal.store,
+                writer,
+                observer,
+                metrics,
+                SystemClock(),
+                look_up,
+            )
         )
         services = parts.services(settings, engine, bridge, recorder, writer, metrics, overrides, centre)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
@@ -114,6 +125,7 @@ class _Node:
         await enter(parts.reloads(settings, plans, switchboard, centre, desk))
         centre.put_in_force(active)
         parts.open_calendars(calendars, switchboard, overrides)
+        parts.open_reports(reports, settings, journal.store, centre)
         rtp_ports = settings.sip.rtp_ports
         sip = await enter(
             parts.sip_endpoint(settings, engine, bridge, switchboard.accept, rtp_ports=rtp_ports)

@@ -156,7 +156,7 @@ def view(name: str, waiting: int, oldest_at: float | None) -> QueueView:
 
 def test_how_queues_stand_is_read_at_the_scrape() -> None:
     today = Today(lambda: at(60), thresholds_of([]))
-    today.add_all([line(0, K.JOINED), line(10, K.CONNECTED, agent="ann", wait_s=10)])
+    today.recall([line(0, K.JOINED), line(10, K.CONNECTED, agent="ann", wait_s=10)])
     agents = [
         agent("ann", Presence.AVAILABLE, AgentState.IDLE, "support", "sales"),
         agent("bob", Presence.ON_BREAK, AgentState.IDLE, "support"),
