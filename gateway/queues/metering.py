@@ -131,7 +131,7 @@ def queue_stats(
 def state_of(agent: AgentView) -> str:
     """What calls do to an agent; of one who is idle, the presence: "idle" is who could be given a call."""
     if agent.state is AgentState.IDLE and agent.presence is not Presence.AVAILABLE:
-        return agent.presence.value
+        return str(agent.presence.value)
     return agent.state.value
 
 

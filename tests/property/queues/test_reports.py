@@ -13,7 +13,7 @@ from hypothesis import given
 
 from gateway.queues.entry import TRANSITIONS, EntrySignal, EntryState
 from gateway.queues.figures import AgentFigures, QueueFigures
-from gateway.queues.intervals import Interval
+from gateway.queues.intervals import Interval, Span
 from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.queues.reports import Figures
 
@@ -107,7 +107,8 @@ def folded(events: Sequence[JournalEvent], interval: Interval = Interval.TOTAL) 
 def sums(figures: Figures) -> dict[str, QueueFigures | AgentFigures]:
     """Over all intervals; the longest wait is the longest of all."""
     found: dict[str, QueueFigures | AgentFigures] = {}
-    for _, name, one in (*figures.queues(), *figures.agents()):
+    rows: list[tuple[Span, str, QueueFigures | AgentFigures]] = [*figures.queues(), *figures.agents()]
+    for _, name, one in rows:
         before = found.get(name)
         if before is None:
             found[name] = replace(one)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gateway.queues.figures import QueueFigures, Thresholds, row_of
@@ -24,7 +26,7 @@ def support(*events: JournalEvent) -> QueueFigures:
     return folded(*events).queue("support", at(0))
 
 
-def call(entry: str, joined: float, waited: float, end: JournalKind, **details: object) -> list[JournalEvent]:
+def call(entry: str, joined: float, waited: float, end: JournalKind, **details: Any) -> list[JournalEvent]:
     return [
         line(joined, K.JOINED, entry),
         line(joined + waited, end, entry, agent="ann" if end is K.CONNECTED else "", **details),
