@@ -147,7 +147,8 @@ def set_priority(floor: Floor, place: Place, priority: int, by: str) -> None:
     rise = place.line.settings.priority_rise
     place.priority = priority
     effective = effective_priority(rise, priority, place.enqueued_at, floor.now)
-    floor.note(JournalKind.PRIORITY, place, **{"from": -place.key[0], "to": effective, "by": by})
+    change = {"from": -place.key[0], "to": effective, "by": by}
+    floor.note(JournalKind.PRIORITY, place, **change, priority=priority)
     standing.rekey(floor, place, effective)
     floor.stale[place] = None
 
@@ -173,7 +174,8 @@ def requeue(floor: Floor, place: Place, event: Requeue) -> None:
     if agent is not None:
         standing.decline(place, agent, floor.now)
     standing.set_down(floor, place)
-    floor.note(JournalKind.REQUEUED, place, agent, **{"from": origin.name, "by": event.by})
+    asked = {"priority": place.priority, "skills": dict(place.skills)}  # so that a restart knows it
+    floor.note(JournalKind.REQUEUED, place, agent, **{"from": origin.name, "by": event.by}, **asked)
     if place.line is not origin:
         floor.tell(Moved(place.id, place.line.name))
         floor.forget_line(origin)
