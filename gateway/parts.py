@@ -13,8 +13,10 @@ from gateway.api.app import create_app
 from gateway.api.auth import HashedKey, Holder, Keyring, Role
 from gateway.api.calendars import CalendarDesk, CalendarParts
 from gateway.api.dialplans import DialplanDesk
+from gateway.api.ports import FloorDesk
 from gateway.api.server import HttpServer
 from gateway.call.leg import CallLeg
+from gateway.centre import ContactCentre
 from gateway.clock import SystemClock
 from gateway.config import Settings
 from gateway.dialplan.files import AudioFiles
@@ -29,7 +31,9 @@ from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
 from gateway.storage.calls import CallStore
 from gateway.storage.database import Database
-from gateway.storage.unsaved import UnsavedCalls
+from gateway.storage.journal import JournalWriter
+from gateway.storage.journal_store import JournalStore
+from gateway.storage.unsaved import UnsavedCalls, UnsavedEvents
 from gateway.storage.writer import CallWriter
 from gateway.switch.metering import MetricsObserver
 from gateway.switch.recording import RecordedPlayer, recording_path
@@ -48,8 +52,9 @@ from monitoring.metrics import MediaStats, Metrics
 
 log = structlog.get_logger(__name__)
 
+MOST_LEGS: Final = 2000  # PJSUA_MAX_CALLS in media/native/config_site.h
 OUTBOUND_ROOM: Final = 100
-"""Calls that PJSIP makes room for beyond those admitted: refusals, and legs of our own."""
+"""Legs that PJSIP makes room for beyond two for each admitted call, the caller's and the agent's."""
 STALLED_AFTER_S: Final = 1.0
 STUCK_AFTER_S: Final = 5.0
 
@@ -60,7 +65,7 @@ async def media_engine(settings: Settings) -> AsyncIterator[Engine]:
         EngineSettings(
             rate=settings.media.rate,
             ptime_ms=settings.media.ptime_ms,
-            max_calls=settings.sip.max_calls + OUTBOUND_ROOM,
+            max_calls=min(2 * settings.sip.max_calls + OUTBOUND_ROOM, MOST_LEGS),
             user_agent=settings.sip.user_agent,
             realtime=settings.media.realtime_priority == "auto",
         )
@@ -106,14 +111,34 @@ async def sip_endpoint(
 
 
 @asynccontextmanager
-async def call_log(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[CallWriter]:
+async def call_log(
+    settings: Settings, metrics: Metrics, health: Health
+) -> AsyncIterator[tuple[CallWriter, CallStore]]:
+    """Where finished calls are written, and where they are read."""
     database = Database.open(settings.database_url)
     try:
         await database.upgrade()
-        writer = CallWriter(
-            CallStore(database), UnsavedCalls(settings.data_dir / "unsaved-calls.jsonl"), metrics
-        )
+        archive = CallStore(database)
+        writer = CallWriter(archive, UnsavedCalls(settings.data_dir / "unsaved-calls.jsonl"), metrics)
         health.register("storage", writer.problem)
+        try:
+            async with background(writer.run()):
+                yield writer, archive
+        finally:
+            await writer.close()
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def journal(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[JournalWriter]:
+    """The journal, on connections of its own that wait for the disk; after `call_log` made the tables."""
+    database = Database.open(settings.database_url, durable=True)
+    try:
+        node = settings.node.name
+        unsaved = UnsavedEvents(settings.data_dir / "unsaved-journal.jsonl")
+        writer = await JournalWriter.open(JournalStore(database, node), unsaved, metrics, node)
+        health.register("journal", writer.problem)
         try:
             async with background(writer.run()):
                 yield writer
@@ -136,7 +161,12 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def http_server(
-    settings: Settings, health: Health, metrics: Metrics, dialplans: DialplanDesk, calendars: CalendarDesk
+    settings: Settings,
+    health: Health,
+    metrics: Metrics,
+    dialplans: DialplanDesk,
+    calendars: CalendarDesk,
+    floor: FloorDesk,
 ) -> AsyncIterator[int]:
     app = create_app(
         health=health,
@@ -144,6 +174,8 @@ async def http_server(
         keyring=_keyring(settings),
         dialplans=dialplans,
         calendars=calendars,
+        floor=floor,
+        origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
     port = server.bind()
@@ -191,12 +223,17 @@ async def plan_keeper(settings: Settings, engine: Engine, metrics: Metrics) -> P
 
 @asynccontextmanager
 async def reloads(
-    settings: Settings, plans: PlanKeeper, switchboard: Switchboard, desk: DialplanDesk
+    settings: Settings,
+    plans: PlanKeeper,
+    switchboard: Switchboard,
+    centre: ContactCentre,
+    desk: DialplanDesk,
 ) -> AsyncIterator[None]:
     """Plans that come into force reach the calls that begin then, whoever asked for them."""
 
     def put_in_force(active: ActivePlan) -> None:
         switchboard.active = active
+        centre.put_in_force(active)
 
     plans.on_change(put_in_force)
     desk.keeper, desk.calls = plans, switchboard.calls_by_version
@@ -229,8 +266,8 @@ def services(
     recorder: Recorder,
     writer: CallWriter,
     metrics: Metrics,
-    look_up: Lookups,
     overrides: CalendarOverrides,
+    centre: ContactCentre,
 ) -> SwitchServices:
     clock = SystemClock()
 
@@ -248,8 +285,9 @@ def services(
         observer=MetricsObserver(metrics),
         clock=clock,
         headers_in=settings.sip.headers_in,
-        look_up=look_up,
-        world=lambda: ({}, overrides.states()),
+        act=centre.act,
+        world=lambda: (centre.facts(), overrides.states()),
+        live_calls=centre.live_calls,
     )
 
 

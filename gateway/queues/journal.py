@@ -43,10 +43,12 @@ class JournalKind(Enum):
     CALLBACK_DIALLED = "callback.dialled"  # attempt, number
     CALLBACK_FAILED = "callback.failed"  # attempt, outcome, next_at
     CALLBACK_ANSWERED = "callback.answered"  # attempt
+    CALLBACK_RETURNED = "callback.returned"  # its customer is on the line again and waits: position
     # Agents
     AGENT_PRESENCE = "agent.presence"  # AGENTLOGIN, AGENTLOGOFF, PAUSE, UNPAUSE. presence, reason, by
     AGENT_STATE = "agent.state"  # state
     AGENT_PROFILE = "agent.profile"  # ADDMEMBER, REMOVEMEMBER, PENALTY. queues, skills
+    NOTED = "agent.noted"  # what an agent wrote of a call. disposition, notes
     WRAPPED_UP = "agent.wrapped_up"  # wrap_up_s, disposition
     # In the call
     HELD = "call.held"  # by
@@ -72,6 +74,15 @@ class JournalEvent:
     call_id: str = ""
     agent: str = ""
     details: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as the journal keeps it. `id`: its number on its node, in the order of what happened."""
+
+    node: str
+    id: int
+    event: JournalEvent
 
 
 class Journal(Protocol):
