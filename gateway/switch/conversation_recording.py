@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from gateway.errors import WrongState
 from gateway.queues.journal import JournalKind
 from gateway.switch.call_recording import CallRecording, Recordings
@@ -13,6 +15,8 @@ from gateway.switch.conversation_state import ConversationState
 from gateway.switch.hearing import Channel, Party
 from gateway.switch.recording_store import Keeping
 from media.clip import Clip
+
+log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
     from gateway.switch.conversation import Conversation
@@ -57,7 +61,10 @@ class ConversationRecording:
             return
         self._take(self._recordings.current(self._conversation.call.call_id), ours=False)
         if self.current is None and self._rules.allowed and self._rules.at_once:
-            self.start()
+            try:
+                self.start()
+            except Exception as fault:  # noqa: BLE001  # the two can talk all the same
+                log.exception("recording_not_begun", error=str(fault))
 
     def detach(self) -> None:
         """The conversation is over. A recording of the whole call goes on."""

@@ -120,9 +120,8 @@ class RecordingStore:
             if _PART.fullmatch(path.stem.removeprefix(call_id)):
                 ids.add(path.stem)
         found = (self.find(id_) for id_ in ids)
-        return tuple(
-            sorted((s for s in found if s is not None), key=lambda s: (s.note.began_at, len(s.id), s.id))
-        )
+        ours = [stored for stored in found if stored is not None and stored.call_id == call_id]
+        return tuple(sorted(ours, key=lambda stored: (stored.note.began_at, len(stored.id), stored.id)))
 
     def _stored(self, folder: Path, recording_id: str) -> StoredRecording | None:
         for suffix, media_type in _MEDIA_TYPES.items():

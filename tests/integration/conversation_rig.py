@@ -128,6 +128,7 @@ class Rig:
     keys: PressedKeys = field(default_factory=PressedKeys)
     working: list[asyncio.Task[Any]] = field(default_factory=list)
     phones: list[Phone] = field(default_factory=list)
+    runs: list[asyncio.Task[ConversationEnd]] = field(default_factory=list)
     conversations: list[Conversation] = field(default_factory=list)
 
     async def reach(self, consultation: Consultation) -> Reached:
@@ -205,6 +206,7 @@ class Rig:
         self.conversations.append(conversation)
         run = self.tasks.create_task(conversation.run("ann", line, self.keys))
         self.working.append(run)
+        self.runs.append(run)
         return conversation, run, caller, ann
 
     def relay_keys(self, leg: CallLeg) -> None:
@@ -255,6 +257,7 @@ async def rig(directory: Path, *phones: str) -> AsyncIterator[Rig]:
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         recordings = Recordings(RecordingStore(directory), recorder, SystemClock())
         made = Rig(engine, bridge, sip, inbound, recorder, recordings, farewells, tasks, agents)
+        made.working.append(tasks.create_task(recordings.run()))
         try:
             yield made
         finally:

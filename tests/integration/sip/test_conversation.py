@@ -162,10 +162,9 @@ async def test_a_consultation_that_is_cancelled_while_it_rings_stops_the_ringing
 
 async def test_a_caller_who_is_gone_ends_everybodys_call(node: Rig) -> None:
     caller, ann, bob = await consulting(node)
-    run = node.working[0]
 
     caller.hang_up()
-    run.cancel()
+    node.runs[-1].cancel()
 
     await ann.is_hung_up()
     await bob.is_hung_up()
