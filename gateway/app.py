@@ -20,12 +20,14 @@ from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import LegEvent
+from gateway.centre import Media, contact_centre
 from gateway.clock import SystemClock
 from gateway.config import Settings
 from gateway.errors import RingbackError, StartupError
 from gateway.sip.leg import SipLeg
 from gateway.switch import testcall
 from gateway.switch.admission import Admission
+from gateway.switch.metering import MetricsObserver
 from gateway.switch.switchboard import Switchboard
 from gateway.version import VERSION
 from media.bridge import Bridge
@@ -100,15 +102,23 @@ class _Node:
         stack.push_async_callback(recorder.close)
         look_up = await enter(parts.lookups(settings))
         overrides = await parts.calendar_overrides(settings)
-        services = parts.services(settings, engine, bridge, recorder, writer, metrics, look_up, overrides)
+        journal = await enter(parts.journal(settings, metrics, health))
+        media = Media(engine, bridge, recorder)
+        observer = MetricsObserver(metrics)
+        centre = await enter(
+            contact_centre(settings, media, journal, writer, observer, metrics, SystemClock(), look_up)
+        )
+        services = parts.services(settings, engine, bridge, recorder, writer, metrics, overrides, centre)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         switchboard = await enter(Switchboard(active, admission, services))
-        await enter(parts.reloads(settings, plans, switchboard, desk))
+        await enter(parts.reloads(settings, plans, switchboard, centre, desk))
+        centre.put_in_force(active)
         parts.open_calendars(calendars, switchboard, overrides)
         rtp_ports = settings.sip.rtp_ports
         sip = await enter(
             parts.sip_endpoint(settings, engine, bridge, switchboard.accept, rtp_ports=rtp_ports)
         )
+        centre.door.dialler = sip
         log.info(
             "node_ready",
             version=VERSION,

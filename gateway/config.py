@@ -46,6 +46,7 @@ MAX_CALLS = (
 
 _ROLES = ("app", "agent", "supervisor", "admin")
 _HASHED_KEY = re.compile(rf"[A-Za-z0-9_.@-]{{1,64}}:({'|'.join(_ROLES)}):[0-9a-fA-F]{{64}}")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}")
 
 Codec = Literal[
     "opus/48000", "G722/16000", "PCMA/8000", "PCMU/8000", "G729/8000", "GSM/8000", "speex/16000", "speex/8000"
@@ -74,6 +75,18 @@ def _hashed_key(value: str) -> str:
     return value
 
 
+def _outbound(template: str) -> str:
+    if template and not re.fullmatch(r"sips?:[^\s<>]*\{number\}[^\s<>]*@[^\s<>@]+", template):
+        raise ValueError("an address with {number} in it, such as sip:{number}@pbx.example")
+    return template
+
+
+def _origin(value: str) -> str:
+    if not _ORIGIN.fullmatch(value):
+        raise ValueError("an origin is a scheme and a host, as in https://desk.example.org:8443")
+    return value.lower()
+
+
 def _lower(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name.lower() for name in names)
 
@@ -82,6 +95,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]  # 0 takes any free port
 OptionalPort = Annotated[Port | None, BeforeValidator(_off_is_none)]
 Address = Annotated[str, AfterValidator(_address)]
 HashedKey = Annotated[str, AfterValidator(_hashed_key)]
+Origin = Annotated[str, AfterValidator(_origin)]
 
 
 NOT_SETTINGS = BUILD_VARIABLES | {KEY_VARIABLE}
@@ -128,6 +142,8 @@ class SipSettings(Section):
     """In the order in which we prefer them."""
     inband_dtmf: Literal["auto", "off", "always"] = "auto"
     """Listen for keys in the audio: `auto` only where the far end offers no telephone-event (RFC 4733)."""
+    outbound: Annotated[str, AfterValidator(_outbound)] = ""
+    """Where numbers are dialled, such as `sip:{number}@pbx.example`. Without it only SIP addresses can be."""
     headers_in: Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_lower)] = ()
     """Headers of an INVITE that are kept with the call, as attributes of its record. Case doesn't matter."""
 
@@ -176,6 +192,8 @@ class HttpSettings(Section):
     port: Port = 8080
     api_keys: Annotated[tuple[HashedKey, ...], BeforeValidator(_split_commas)] = ()
     """NAME:ROLE:SHA256 of those who may use the API, as `ringback token` prints them; none may without."""
+    origins: Annotated[tuple[Origin, ...], BeforeValidator(_split_commas)] = ()
+    """Whose pages may open WebSockets, beside those of this node: https://desk.example.org."""
 
 
 class DialplanSettings(Section):

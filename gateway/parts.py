@@ -15,6 +15,7 @@ from gateway.api.calendars import CalendarDesk, CalendarParts
 from gateway.api.dialplans import DialplanDesk
 from gateway.api.server import HttpServer
 from gateway.call.leg import CallLeg
+from gateway.centre import ContactCentre
 from gateway.clock import SystemClock
 from gateway.config import Settings
 from gateway.dialplan.files import AudioFiles
@@ -50,8 +51,9 @@ from monitoring.metrics import MediaStats, Metrics
 
 log = structlog.get_logger(__name__)
 
+MOST_LEGS: Final = 2000  # PJSUA_MAX_CALLS in media/native/config_site.h
 OUTBOUND_ROOM: Final = 100
-"""Calls that PJSIP makes room for beyond those admitted: refusals, and legs of our own."""
+"""Legs that PJSIP makes room for beyond two for each admitted call, the caller's and the agent's."""
 STALLED_AFTER_S: Final = 1.0
 STUCK_AFTER_S: Final = 5.0
 
@@ -62,7 +64,7 @@ async def media_engine(settings: Settings) -> AsyncIterator[Engine]:
         EngineSettings(
             rate=settings.media.rate,
             ptime_ms=settings.media.ptime_ms,
-            max_calls=settings.sip.max_calls + OUTBOUND_ROOM,
+            max_calls=min(2 * settings.sip.max_calls + OUTBOUND_ROOM, MOST_LEGS),
             user_agent=settings.sip.user_agent,
             realtime=settings.media.realtime_priority == "auto",
         )
@@ -164,6 +166,7 @@ async def http_server(
         keyring=_keyring(settings),
         dialplans=dialplans,
         calendars=calendars,
+        origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
     port = server.bind()
@@ -211,12 +214,17 @@ async def plan_keeper(settings: Settings, engine: Engine, metrics: Metrics) -> P
 
 @asynccontextmanager
 async def reloads(
-    settings: Settings, plans: PlanKeeper, switchboard: Switchboard, desk: DialplanDesk
+    settings: Settings,
+    plans: PlanKeeper,
+    switchboard: Switchboard,
+    centre: ContactCentre,
+    desk: DialplanDesk,
 ) -> AsyncIterator[None]:
     """Plans that come into force reach the calls that begin then, whoever asked for them."""
 
     def put_in_force(active: ActivePlan) -> None:
         switchboard.active = active
+        centre.put_in_force(active)
 
     plans.on_change(put_in_force)
     desk.keeper, desk.calls = plans, switchboard.calls_by_version
@@ -249,8 +257,8 @@ def services(
     recorder: Recorder,
     writer: CallWriter,
     metrics: Metrics,
-    look_up: Lookups,
     overrides: CalendarOverrides,
+    centre: ContactCentre,
 ) -> SwitchServices:
     clock = SystemClock()
 
@@ -268,8 +276,9 @@ def services(
         observer=MetricsObserver(metrics),
         clock=clock,
         headers_in=settings.sip.headers_in,
-        look_up=look_up,
-        world=lambda: ({}, overrides.states()),
+        act=centre.act,
+        world=lambda: (centre.facts(), overrides.states()),
+        live_calls=centre.live_calls,
     )
 
 

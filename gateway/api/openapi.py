@@ -29,7 +29,7 @@ role: app, agent, supervisor or admin. An agent's key has the agent's id as its 
 Errors are problems (RFC 9457): `title` and `status` for programs, `detail` for people.
 
 Two WebSockets belong to it: `/v1/live` (wallboards, `ringback top`) and `/v1/agents/{id}/desktop` (screen pop
-and call control). `/v1/asyncapi.yaml` describes them.
+and call control). `/asyncapi/live.yaml` and `/asyncapi/desktop.yaml` describe them.
 """
 
 _SHARED: Final = {
@@ -84,5 +84,6 @@ def _add_problems(operation: dict[str, Any]) -> None:
         if status.startswith(("4", "5")):
             if response.get("description") == "Validation Error":
                 response["description"] = _SHARED["422"]
-            response["content"] = _PROBLEM
+            if set(response.get("content", ())) <= {"application/json"}:
+                response["content"] = _PROBLEM
     operation["responses"] = dict(sorted(responses.items()))

@@ -27,6 +27,7 @@ class Leaving(Enum):
     EMPTY = "left_empty"  # the queue isn't staffed any more (`QueueSettings.stay`)
     REMOVED = "removed"  # by the API
     CANCELLED = "cancelled"  # a callback that its customer, or somebody for them, cancelled
+    MERGED = "merged"  # the customer has a live callback in this queue, which was updated instead
     EXHAUSTED = "exhausted"  # a callback after its last attempt
     LOST = "lost"  # a fault of ours; `ringback_callers_lost_total`, which must stay 0
 
@@ -37,6 +38,7 @@ class Refused(Enum):
     FULL = "full"
     CLOSED = "closed"
     UNKNOWN = "unavailable"  # no such queue
+    DUPLICATE = "duplicate"  # a callback whose customer has one here already; that one was updated
 
 
 class Miss(Enum):
@@ -61,8 +63,10 @@ class Enqueue:
     """An entry wants to join. `enqueued_at`: None for now; given when the place was earned before.
 
     `skills`: minimum levels, beside those of the queue. `sticky`: the agent to prefer. `callback`: the entry
-    has no media and begins as CALLBACK_WAITING. `forced`: join whatever the capacity and staffing (transfers
-    by agents, entries of before a restart).
+    has no media and begins as CALLBACK_WAITING, and isn't dialled before `not_before`. `forced`: join
+    whatever the capacity and staffing (transfers by agents, entries of before a restart), as callbacks do.
+    A callback whose identity has a live one in the queue isn't made: that one gets the earlier enqueue time
+    and the new `not_before`, and this is refused as DUPLICATE (`QueueEngine.callback_of` names that one).
     """
 
     entry: str
@@ -75,6 +79,7 @@ class Enqueue:
     enqueued_at: float | None = None
     maximum_wait_s: float | None = None  # the caller's own limit, from joining
     callback: bool = False
+    not_before: float | None = None
     forced: bool = False
 
 
@@ -84,25 +89,32 @@ class Leave:
 
     entry: str
     reason: Leaving
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SetPriority:
     entry: str
     priority: int
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """To another queue, keeping the enqueue time."""
+    """To another queue, whatever its capacity and staffing, keeping the enqueue time."""
 
     entry: str
     queue: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BecomeCallback:
-    """The caller hangs up on purpose and is called back. `not_before`: no dial sooner."""
+    """The caller hangs up on purpose and is called back. `not_before`: no dial sooner.
+
+    If the identity has a live callback in this queue already, that one is updated (the earlier enqueue time,
+    the new `not_before`), and this entry is dismissed as MERGED.
+    """
 
     entry: str
     not_before: float | None = None
@@ -162,19 +174,25 @@ class JoinFailed:
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """The agent sends a connected entry back: to `queue` (None: the same) at the place its time gives."""
+    """The agent sends a connected entry back: to `queue` (None: the same) at the place its time gives.
+
+    `sticky`: for this agent, whatever the queue's rule says of sticky agents, for a while.
+    """
 
     entry: str
     queue: str | None = None
     priority: int | None = None
     skills: Mapping[str, int] | None = None
+    sticky: str | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The connected entry was served and is over."""
+    """The connected entry was served and is over. `by`: who hung up, "agent" or "caller"."""
 
     entry: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +215,14 @@ class LogIn:
 
 @dataclass(frozen=True, slots=True)
 class SetPresence:
-    """What the agent chose. A break during a call begins after it. LOGGED_OUT ends an offer in progress."""
+    """What the agent chose. A break during a call begins after it; so does logging out, without a wrap-up.
+    Either ends an offer that isn't accepted yet.
+    """
 
     agent: str
     presence: Presence
     reason: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +250,7 @@ class ExtendWrapUp:
 @dataclass(frozen=True, slots=True)
 class EndWrapUp:
     agent: str
+    disposition: str = ""  # what the call came to, for the journal
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from gateway.errors import RingbackError
 from gateway.queues.journal import JournalEvent
 from gateway.switch.call_recording import Recordings
 from gateway.switch.conversation_ends import Target
-from gateway.switch.farewells import Farewells
 from gateway.switch.feature_codes import DEFAULT_CODES, Feature
 from gateway.switch.hearing import Loop
 from gateway.switch.live_calls import LiveCalls
@@ -104,8 +103,8 @@ class ConversationTones:
 class ConversationParts:
     """What every conversation of a node uses.
 
-    `journal` takes what happened. `farewells` gives lines back. `agent_left` is told of every agent who was
-    in, exactly once, when nobody in the conversation hears them any more. `consult_ring_s`: how long a
+    `journal` takes what happened. `agent_left` is told of every agent who was in, exactly once, when nobody
+    in the conversation hears them any more. `consult_ring_s`: how long a
     consulted party may ring. `feature_codes`: what agents on phones press.
     """
 
@@ -117,7 +116,6 @@ class ConversationParts:
     clock: Clock
     timers: Timers
     journal: Callable[[JournalEvent], None]
-    farewells: Farewells
     recordings: Recordings | None = None
     live_calls: LiveCalls = field(default_factory=LiveCalls)
     agent_left: Callable[[str], None] = lambda _agent: None

@@ -152,7 +152,7 @@ class Floor:
         for task in who.tasks:
             task.cancel()
         if who.line is not None:
-            self._parts.farewells.say(who.line)
+            who.line.release()
         if who.agent:
             self._parts.agent_left(who.agent)
 

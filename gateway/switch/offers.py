@@ -46,7 +46,7 @@ _MISSES: Final[Mapping[Cause, Miss]] = {
     Cause.CALL_REJECTED: Miss.DECLINED,
     Cause.NO_ANSWER: Miss.NO_ANSWER,
 }
-"""How the end of an agent's leg before the answer counts. 480 (NO_USER_RESPONSE) is a phone that isn't there."""
+"""How the end of an agent's leg before the answer counts. 480 is a phone that isn't there: unreachable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,10 @@ class AgentLines(Protocol):
     """How agents are reached."""
 
     async def reach(self, profile: AgentProfile, *, call_id: str, caller: Party, headers: Headers) -> Line:
-        """A line to the agent: already CONFIRMED where one is standing, else TRYING. Raises DialError."""
+        """A line to the agent: already CONFIRMED where one is standing, else TRYING. Raises DialError.
+
+        Cancelled half-way, it leaves no call behind.
+        """
         ...
 
 
@@ -276,7 +279,8 @@ class _Ringing:
     def hand_over(self, connect: Connect) -> None:
         """The engine says that this agent has the call."""
         line, self._line = self._line, None
-        assert line is not None, "connected without a line"
+        if line is None:
+            raise RuntimeError("connected without a line")
         self._end("connected")
         self._call.connect(connect, self._agent, line)
 
@@ -301,8 +305,7 @@ class _Ringing:
         finally:
             self._desk._offers.pop(self.offer.offer, None)
             if self._line is not None:
-                # A task of its own: this one may have been cancelled, and the phone must stop ringing.
-                self._desk._tasks.create_task(self._line.release())
+                self._line.release()
 
     async def _offer(self) -> None:
         self._line = line = await self._reach()
@@ -319,27 +322,12 @@ class _Ringing:
         self._runner.post(Accept(self.offer.offer))
 
     async def _reach(self) -> Line:
-        """A line to the agent. Cancelled half-way, it still ends the call that is being placed."""
-        dialling = self._desk._tasks.create_task(self._dial())
-        try:
-            line = await asyncio.shield(dialling)
-        except asyncio.CancelledError:
-            self._desk._tasks.create_task(_drop(dialling))
-            raise
-        if isinstance(line, Exception):
-            raise line
-        return line
-
-    async def _dial(self) -> Line | Exception:
-        try:
-            return await self._desk._lines.reach(
-                self._agent,
-                call_id=self._runner.call_of(self.offer.entry),
-                caller=self._call.caller,
-                headers=self._call.headers(),
-            )
-        except Exception as error:  # noqa: BLE001  # raised to whoever waits; this task's group is everybody's
-            return error
+        return await self._desk._lines.reach(
+            self._agent,
+            call_id=self._runner.call_of(self.offer.entry),
+            caller=self._call.caller,
+            headers=self._call.headers(),
+        )
 
     async def _ring(self, leg: CallLeg) -> Miss | None:
         """Wait for the answer; why there was none."""
@@ -423,9 +411,3 @@ class _Ringing:
     def _show(self, stage: OfferStage) -> None:
         self._stage = stage
         self._desk._tell(self.shown())
-
-
-async def _drop(dialling: asyncio.Task[Line | Exception]) -> None:
-    line = await dialling
-    if not isinstance(line, Exception):
-        await line.release()

@@ -63,7 +63,7 @@ OpenPlayer = Callable[[CallLeg], Player]
 
 
 class Line(Protocol):
-    """A leg to an agent. Whoever it is handed to gives it back with `release`, exactly once."""
+    """A leg to somebody of ours. Whoever it is handed to gives it back with `release`."""
 
     @property
     def leg(self) -> CallLeg: ...
@@ -73,8 +73,12 @@ class Line(Protocol):
         """It was up before the offer and stays up after the call."""
         ...
 
-    async def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
-        """Hang up, or, if it is standing, leave it for the next call. Never raises."""
+    def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
+        """Hang up, or, if it is standing, leave it for the next call.
+
+        Returns at once, whatever the far end does: a phone that has lost its network answers no BYE for half
+        a minute, and nobody waits for that. Never raises; safe to repeat.
+        """
         ...
 
 

@@ -60,7 +60,7 @@ class Supervision:
         try:
             self.begin(supervisor, reached, mode)
         except BaseException:
-            self._parts.farewells.say(reached.line)
+            reached.line.release()
             raise
 
     def begin(self, supervisor: str, reached: Reached, mode: SupervisionMode) -> None:

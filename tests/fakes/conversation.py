@@ -20,7 +20,6 @@ from gateway.switch.conversation_parts import (
     Reached,
     Unreachable,
 )
-from gateway.switch.farewells import Farewells
 from gateway.switch.live_calls import LiveCalls
 from gateway.switch.music import MusicOnHold
 from media.clip import Clip
@@ -41,11 +40,12 @@ class FakeLine:
         self.leg = leg
         self.standing = standing
         self.released = 0
+        self._hanging_up: asyncio.Task[None] | None = None
 
-    async def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
+    def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
         self.released += 1
         if not self.standing:
-            await self.leg.hang_up(cause)
+            self._hanging_up = asyncio.get_running_loop().create_task(self.leg.hang_up(cause))
 
 
 class PressedKeys:
@@ -119,7 +119,6 @@ class Scenario:
         self.journal: list[JournalEvent] = []
         self.left: list[str] = []
         self.live = LiveCalls()
-        self.farewells = Farewells()
         self.keys = PressedKeys()
         self.tune: Clip = silence("tune", 8000)
         self.parts = replace(
@@ -132,7 +131,6 @@ class Scenario:
                 clock=self.clock,
                 timers=self.timers,
                 journal=self.journal.append,
-                farewells=self.farewells,
                 recordings=recordings,
                 live_calls=self.live,
                 agent_left=self.left.append,
@@ -146,7 +144,6 @@ class Scenario:
         self.running: asyncio.Task[ConversationEnd]
 
     async def start(self, *, standing: bool = False, **options: Any) -> Conversation:
-        await self.farewells.__aenter__()
         self.caller, _ = await answered("", inbound=True)
         self.agent, _ = await answered("ann")
         self.line = FakeLine(self.agent, standing=standing)

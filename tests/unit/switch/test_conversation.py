@@ -478,19 +478,6 @@ async def test_keys_can_be_pressed_on_a_screen(scenario: Scenario) -> None:
 # ---- faults
 
 
-async def test_a_line_that_cannot_be_given_back_keeps_nobody_waiting(scenario: Scenario) -> None:
-    await scenario.start()
-
-    async def broken(_cause: Cause) -> None:
-        scenario.line.released += 1
-        raise RuntimeError("the endpoint is stuck")
-
-    scenario.line.release = broken  # type: ignore[method-assign, assignment]
-    scenario.conversation.hang_up()
-
-    assert isinstance(await scenario.end(), AgentHungUp)
-
-
 async def test_a_standing_line_stays_up(scenario: Scenario) -> None:
     await scenario.start(standing=True)
 
