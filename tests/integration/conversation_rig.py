@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.switch.farewells import Farewells
+
 from gateway.call.cause import Cause
 from gateway.call.leg import Answered, CallLeg
 from gateway.clock import SystemClock
@@ -26,7 +28,6 @@ from gateway.switch.conversation_parts import (
     Reached,
     Unreachable,
 )
-from gateway.switch.farewells import Farewells
 from gateway.switch.live_calls import LiveCalls
 from gateway.switch.music import MusicOnHold
 from gateway.switch.recording_store import RecordingStore
