@@ -108,7 +108,7 @@ class _Node:
         centre = await enter(
             contact_centre(settings, media, journal, writer, observer, metrics, SystemClock(), look_up)
         )
-        services = parts.services(settings, engine, bridge, recorder, writer, metrics, overrides, centre)
+        services = parts.services(settings, engine, bridge, writer, metrics, overrides, centre)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         switchboard = await enter(Switchboard(active, admission, services))
         await enter(parts.reloads(settings, plans, switchboard, centre, desk))

@@ -63,7 +63,7 @@ class ConversationRecording:
         if self.current is None and self._rules.allowed and self._rules.at_once:
             try:
                 self.start()
-            except Exception as fault:  # noqa: BLE001  # the two can talk all the same
+            except Exception as fault:  # the two can talk all the same
                 log.exception("recording_not_begun", error=str(fault))
 
     def detach(self) -> None:
