@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -31,6 +32,8 @@ from gateway.queues.reports import thresholds_of
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import AgentReleased, LogIn, SetEngaged, SetPresence
 from gateway.queues.today import Today
+from gateway.storage.journal_store import JournalStore
+from gateway.storage.reports import replay
 from gateway.switch.actions import ActionParts, CallActions, MakeActions
 from gateway.switch.agent_lines import SipAgentLines
 from gateway.switch.call_recording import Recordings
@@ -123,17 +126,23 @@ async def contact_centre(
     settings: Settings,
     media: Media,
     journal: Journal,
+    history: JournalStore,
     call_log: CallLog,
     observer: CallObserver,
     metrics: Metrics,
     clock: Clock,
     look_up: LookupHandler,
 ) -> AsyncIterator[ContactCentre]:
-    """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on."""
+    """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
+
+    `history`: the journal of before, for today's figures.
+    """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
     runner = QueueRunner(QueueEngine(), journal, SteadyEpoch(clock), loop)
-    today = Today(clock.utc, lambda queue: thresholds_of(runner.settings())(queue))
+    zone = ZoneInfo(settings.node.timezone)
+    today = Today(clock.utc, lambda queue: thresholds_of(runner.settings())(queue), zone)
+    today.catch_up()
     meter = JournalMeter(metrics)
     runner.observe(today.add)
     runner.observe(meter.observe)
@@ -201,7 +210,11 @@ async def contact_centre(
             act=lambda visitor: CallActions(actions, visitor),
         )
         async with asyncio.TaskGroup() as tasks:
-            background = [tasks.create_task(forecasts.run()), tasks.create_task(recordings.run())]
+            background = [
+                tasks.create_task(replay(history, today, clock.utc())),
+                tasks.create_task(forecasts.run()),
+                tasks.create_task(recordings.run()),
+            ]
             runner.record(JournalKind.STARTED)
             try:
                 yield centre

@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -115,6 +116,17 @@ class NodeSettings(Section):
     name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=64)
     drain_timeout_s: float = Field(30.0, ge=0, le=86400)
     """How long a stopping node waits for its calls to end by themselves."""
+    timezone: str = "UTC"
+    """Where its days begin, in reports and on screens: an IANA name, such as Europe/Berlin."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"there is no time zone '{name}'") from None
+        return name
 
 
 class SipSettings(Section):

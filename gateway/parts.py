@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -13,6 +15,8 @@ from gateway.api.app import create_app
 from gateway.api.auth import HashedKey, Holder, Keyring, Role
 from gateway.api.calendars import CalendarDesk, CalendarParts
 from gateway.api.dialplans import DialplanDesk
+from gateway.api.ports import FloorDesk
+from gateway.api.reports import ReportDesk, ReportParts
 from gateway.api.server import HttpServer
 from gateway.call.leg import CallLeg
 from gateway.centre import ContactCentre
@@ -26,6 +30,7 @@ from gateway.dialplan.prompts import ActivePlan, activate
 from gateway.dialplan.reload import PlanKeeper
 from gateway.dialplan.versions import Loaded, VersionStore
 from gateway.errors import StartupError
+from gateway.queues.reports import thresholds_of
 from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
 from gateway.storage.calls import CallStore
@@ -57,6 +62,16 @@ OUTBOUND_ROOM: Final = 100
 """Legs that PJSIP makes room for beyond two for each admitted call, the caller's and the agent's."""
 STALLED_AFTER_S: Final = 1.0
 STUCK_AFTER_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Where the API finds the parts of a node. It answers before they are there, and says so."""
+
+    dialplans: DialplanDesk = field(default_factory=DialplanDesk)
+    calendars: CalendarDesk = field(default_factory=CalendarDesk)
+    floor: FloorDesk = field(default_factory=FloorDesk)
+    reports: ReportDesk = field(default_factory=ReportDesk)
 
 
 @asynccontextmanager
@@ -111,35 +126,46 @@ async def sip_endpoint(
 
 
 @asynccontextmanager
-async def call_log(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[CallWriter]:
+async def call_log(
+    settings: Settings, metrics: Metrics, health: Health
+) -> AsyncIterator[tuple[CallWriter, CallStore]]:
+    """Where finished calls are written, and where they are read."""
     database = Database.open(settings.database_url)
     try:
         await database.upgrade()
-        writer = CallWriter(
-            CallStore(database), UnsavedCalls(settings.data_dir / "unsaved-calls.jsonl"), metrics
-        )
+        archive = CallStore(database)
+        writer = CallWriter(archive, UnsavedCalls(settings.data_dir / "unsaved-calls.jsonl"), metrics)
         health.register("storage", writer.problem)
         try:
             async with background(writer.run()):
-                yield writer
+                yield writer, archive
         finally:
             await writer.close()
     finally:
         await database.close()
 
 
+@dataclass(frozen=True, slots=True)
+class OpenJournal:
+    """The journal of a node: where it is written, and where it is read."""
+
+    writer: JournalWriter
+    store: JournalStore
+
+
 @asynccontextmanager
-async def journal(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[JournalWriter]:
+async def journal(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[OpenJournal]:
     """The journal, on connections of its own that wait for the disk; after `call_log` made the tables."""
     database = Database.open(settings.database_url, durable=True)
     try:
         node = settings.node.name
         unsaved = UnsavedEvents(settings.data_dir / "unsaved-journal.jsonl")
-        writer = await JournalWriter.open(JournalStore(database, node), unsaved, metrics, node)
+        store = JournalStore(database, node)
+        writer = await JournalWriter.open(store, unsaved, metrics, node)
         health.register("journal", writer.problem)
         try:
             async with background(writer.run()):
-                yield writer
+                yield OpenJournal(writer, store)
         finally:
             await writer.close()
     finally:
@@ -159,14 +185,19 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def http_server(
-    settings: Settings, health: Health, metrics: Metrics, dialplans: DialplanDesk, calendars: CalendarDesk
+    settings: Settings,
+    health: Health,
+    metrics: Metrics,
+    desks: Desks,
 ) -> AsyncIterator[int]:
     app = create_app(
         health=health,
         metrics=metrics,
         keyring=_keyring(settings),
-        dialplans=dialplans,
-        calendars=calendars,
+        dialplans=desks.dialplans,
+        calendars=desks.calendars,
+        floor=desks.floor,
+        reports=desks.reports,
         origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
@@ -239,6 +270,12 @@ async def calendar_overrides(settings: Settings) -> CalendarOverrides:
     overrides = CalendarOverrides(settings.data_dir / "calendar-overrides.json", SystemClock().utc)
     await overrides.load()
     return overrides
+
+
+def open_reports(desk: ReportDesk, settings: Settings, store: JournalStore, centre: ContactCentre) -> None:
+    """Let the API compute reports, with the thresholds of the queues that are in force."""
+    zone = ZoneInfo(settings.node.timezone)
+    desk.parts = ReportParts(store, lambda: thresholds_of(centre.runner.settings()), SystemClock(), zone)
 
 
 def open_calendars(desk: CalendarDesk, switchboard: Switchboard, overrides: CalendarOverrides) -> None:

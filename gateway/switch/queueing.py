@@ -128,6 +128,7 @@ class QueueVisit:
         self._room: WaitingRoom | None = None
         self._told = Told()
         self._talking = False
+        self._hung_up_by = "caller"  # unless we learn otherwise
         self._over = False
 
     @property
@@ -175,7 +176,10 @@ class QueueVisit:
             if isinstance(news, _Connected):
                 self._runner.post(JoinFailed(news.offer, Miss.CALLER_GONE))
                 news.line.release()
-        self._runner.post(Finished(self._entry) if self._talking else Leave(self._entry, Leaving.ABANDONED))
+        if self._talking:
+            self._runner.post(Finished(self._entry, by=self._hung_up_by))
+        else:
+            self._runner.post(Leave(self._entry, Leaving.ABANDONED))
         self._parts.offers.unregister(self._entry)
         self._runner.forget(self._entry)
         screen = screen_of(self._leg)
@@ -343,10 +347,15 @@ class QueueVisit:
         screen.show_agent(connected.agent.name)
         end = await conversation.run(connected.agent.id, connected.line, self._keys)
         screen.show_agent(None)
+        self._hung_up_by = "agent"
         return await self._go_on(end)
 
     async def _go_on(self, end: ConversationEnd) -> Outcome | None:
         match end:
+            case AgentHungUp(lost=True):
+                # Their phone or its network failed: the caller isn't done, and waits at the place they had.
+                self._requeue(None)
+                return None
             case AgentHungUp():
                 return Outcome("next")
             case Requeued():
@@ -393,7 +402,7 @@ class QueueVisit:
         call = self._visitor
         request = DialRequest(number, TRANSFER_RING_S)
         _, end = await self._parts.dialling.dial(call.call_id, call.leg, request, self._keys)
-        if end is None:  # nobody there, and the agent is gone: back to the place they had
+        if end is None:  # nobody there, and the agent is gone
             self._requeue(None)
             return None
         return await self._go_on(end)
