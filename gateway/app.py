@@ -117,7 +117,7 @@ class _Node:
                 look_up,
             )
         )
-        services = parts.services(settings, engine, bridge, recorder, writer, metrics, overrides, centre)
+        services = parts.services(settings, engine, bridge, writer, metrics, overrides, centre)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         switchboard = await enter(Switchboard(active, admission, services))
         await enter(parts.reloads(settings, plans, switchboard, centre, desks.dialplans))

@@ -40,7 +40,8 @@ from gateway.storage.journal_store import JournalStore
 from gateway.storage.unsaved import UnsavedCalls, UnsavedEvents
 from gateway.storage.writer import CallWriter
 from gateway.switch.metering import MetricsObserver
-from gateway.switch.recording import RecordedPlayer, recording_path
+from gateway.switch.ports import Player as CallPlayer
+from gateway.switch.recording import recorded
 from gateway.switch.session import SwitchServices
 from gateway.switch.switchboard import Switchboard
 from media.bridge import Bridge
@@ -291,7 +292,6 @@ def services(
     settings: Settings,
     engine: Engine,
     bridge: Bridge,
-    recorder: Recorder,
     writer: CallWriter,
     metrics: Metrics,
     overrides: CalendarOverrides,
@@ -299,13 +299,12 @@ def services(
 ) -> SwitchServices:
     clock = SystemClock()
 
-    def open_player(leg: CallLeg) -> Player | RecordedPlayer:
+    def open_player(call_id: str, leg: CallLeg) -> CallPlayer:
         player = Player(engine, bridge, f"{leg.id}-player")
         bridge.connect(player.port, leg.audio)
         if not settings.recording.calls:
             return player
-        path = recording_path(settings.data_dir / "recordings", leg, clock)
-        return RecordedPlayer(player, leg, recorder, path)
+        return recorded(player, call_id, leg, centre.recordings)
 
     return SwitchServices(
         open_player=open_player,

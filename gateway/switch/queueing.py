@@ -58,10 +58,12 @@ from gateway.switch.conversation_ends import (
     TransferFailed,
 )
 from gateway.switch.conversation_parts import CallIdentity, ConversationParts
+from gateway.switch.conversation_recording import RecordingRules
 from gateway.switch.dialling import TRANSFER_RING_S, Dialling
 from gateway.switch.live_calls import LiveCall, Stage
 from gateway.switch.offers import Briefing, OfferDesk
 from gateway.switch.ports import Line
+from gateway.switch.recording_store import Keeping
 from gateway.switch.waiting_room import Told, WaitingRoom, WaitingRoomParts
 
 EXITS: Final[Mapping[Leaving, str]] = MappingProxyType(
@@ -331,8 +333,12 @@ class QueueVisit:
             self._leg,
             self._parts.conversations,
             hold_music=[] if music is None else [music],
-            record=definition.recording.when is RecordWhen.ALWAYS,
-            consent=consent,
+            recording=RecordingRules(
+                allowed=definition.recording.when is not RecordWhen.NEVER,
+                at_once=definition.recording.when is RecordWhen.ALWAYS,
+                consent=consent,
+                keeping=Keeping(definition.recording.format, definition.recording.retention_s),
+            ),
         )
         self._runner.post(Joined(connected.offer))
         self._talking = True

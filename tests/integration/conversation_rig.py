@@ -103,11 +103,14 @@ class Phone:
 
 @dataclass(slots=True)
 class SipLine:
+    """A line that lasts for one call."""
+
     leg: SipLeg
+    tasks: asyncio.TaskGroup
     standing: bool = False
 
-    async def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
-        await self.leg.hang_up(cause)
+    def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
+        self.tasks.create_task(self.leg.hang_up(cause))
 
 
 @dataclass(slots=True)
@@ -120,7 +123,6 @@ class Rig:
     inbound: asyncio.Queue[SipLeg]
     recorder: Recorder
     recordings: Recordings
-    farewells: Farewells
     tasks: asyncio.TaskGroup
     agents: dict[str, UserAgent]
     journal: list[JournalEvent] = field(default_factory=list)
@@ -141,7 +143,7 @@ class Rig:
         if name not in self.agents:
             raise Unreachable(f"no phone {name}", Cause.UNALLOCATED_NUMBER)
         leg = await self.sip.dial(self.agents[name].uri)
-        return Reached(SipLine(leg), name if isinstance(consultation.target, ToAgent) else "")
+        return Reached(SipLine(leg, self.tasks), name if isinstance(consultation.target, ToAgent) else "")
 
     def parts(self, **changes: Any) -> ConversationParts:
         loop = asyncio.get_running_loop()
@@ -155,7 +157,6 @@ class Rig:
             "clock": SystemClock(),
             "timers": loop,
             "journal": self.journal.append,
-            "farewells": self.farewells,
             "recordings": self.recordings,
             "live_calls": self.live,
             "agent_left": self.left.append,
@@ -180,7 +181,7 @@ class Rig:
         leg = await self.sip.dial(self.agents[name].uri)
         phone = await self.picks_up(name, frequency_hz)
         await _answered(leg)
-        return SipLine(leg), phone
+        return SipLine(leg, self.tasks), phone
 
     async def picks_up(self, name: str, frequency_hz: float) -> Phone:
         """Whoever rings there is answered."""
@@ -254,10 +255,9 @@ async def rig(directory: Path, *phones: str) -> AsyncIterator[Rig]:
         agents = {
             name: await stack.enter_async_context(await UserAgent.open(name)) for name in ("caller", *phones)
         }
-        farewells = await stack.enter_async_context(Farewells())
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         recordings = Recordings(RecordingStore(directory), recorder, SystemClock())
-        made = Rig(engine, bridge, sip, inbound, recorder, recordings, farewells, tasks, agents)
+        made = Rig(engine, bridge, sip, inbound, recorder, recordings, tasks, agents)
         made.working.append(tasks.create_task(recordings.run()))
         try:
             yield made
