@@ -19,6 +19,7 @@ TAGS: Final = [
     {"name": "calendars", "description": "Who is open, and somebody's word on it."},
     {"name": "queues", "description": "Who waits, how long, and for how long still."},
     {"name": "agents", "description": "Who serves, what they chose, what calls did. Screen pop, wrap-up."},
+    {"name": "reports", "description": "Figures by interval, computed from the journal. JSON or CSV."},
     {"name": "calls", "description": "Calls in progress and finished; placing, moving, recording them."},
 ]
 
@@ -29,7 +30,7 @@ role: app, agent, supervisor or admin. An agent's key has the agent's id as its 
 Errors are problems (RFC 9457): `title` and `status` for programs, `detail` for people.
 
 Two WebSockets belong to it: `/v1/live` (wallboards, `ringback top`) and `/v1/agents/{id}/desktop` (screen pop
-and call control). `/v1/asyncapi.yaml` describes them.
+and call control). `/asyncapi/live.yaml` and `/asyncapi/desktop.yaml` describe them.
 """
 
 _SHARED: Final = {
@@ -84,5 +85,6 @@ def _add_problems(operation: dict[str, Any]) -> None:
         if status.startswith(("4", "5")):
             if response.get("description") == "Validation Error":
                 response["description"] = _SHARED["422"]
-            response["content"] = _PROBLEM
+            if set(response.get("content", ())) <= {"application/json"}:
+                response["content"] = _PROBLEM
     operation["responses"] = dict(sorted(responses.items()))

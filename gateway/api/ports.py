@@ -146,6 +146,12 @@ class Offers(Protocol):
         """Keep the outcome of the agent's present or last call; journalled with the end of wrap-up."""
         ...
 
+    def outcome(self, offer: str) -> str:
+        """What became of an offer of late: "accepted" or a value of `gateway.queues.signals.Miss`; "" when
+        that is forgotten.
+        """
+        ...
+
     def desktop_opened(self, agent: str) -> None:
         """A desktop of this agent has connected; there may be several."""
         ...
@@ -177,10 +183,25 @@ class RecordingState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class CallView:
-    """A call in progress. `state`: menu, waiting, ringing, connected, held, consulting, conference.
+class PartyView:
+    """Somebody in a conversation. `party`: caller, agent, consulted. `state`: ringing, talking, held, away
+    (their own phone holds us), alone. `agent`: "" for somebody outside.
+    """
 
-    `agents`: who talks in it. `recordings`: the ids under which /v1/recordings has them.
+    party: str
+    state: str
+    number: str
+    name: str = ""
+    agent: str = ""
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """A call in progress. `state`: dialplan or queue; in a conversation who talks with whom (talking, held,
+    ringing, unattended, consulting, alternated, conference: `gateway.switch.conversation_state`).
+
+    `agents`: who takes part in it. `recordings`: the ids under which /v1/recordings has them.
     """
 
     id: str
@@ -196,7 +217,7 @@ class CallView:
     queue: str = ""
     entry: str = ""
     agents: tuple[str, ...] = ()
-    muted: tuple[str, ...] = ()  # agents who are muted
+    parties: tuple[PartyView, ...] = ()
     supervisors: tuple[str, ...] = ()
     recording: RecordingState = RecordingState.OFF
     recordings: tuple[str, ...] = ()
@@ -245,6 +266,10 @@ class Conversations(Protocol):
 
     async def consult(self, call_id: str, target: Target, *, by: str) -> None:
         """Hold the caller and ring somebody; then complete, conference or cancel."""
+        ...
+
+    async def alternate(self, call_id: str, *, by: str) -> None:
+        """Talk with the other of the two: the caller, or whom one consults."""
         ...
 
     async def complete(self, call_id: str, *, by: str) -> None: ...

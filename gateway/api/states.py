@@ -243,6 +243,17 @@ class OfferFound(_State):
         )
 
 
+class PartyFound(_State):
+    """Somebody in a conversation."""
+
+    party: str = Field(examples=["agent"], description="caller, agent or consulted.")
+    state: str = Field(examples=["talking"], description="ringing, talking, held, away or alone.")
+    number: str = Field(examples=["•••456"])
+    name: str
+    agent: str = Field(examples=["ann"], description="Empty for somebody outside.")
+    muted: bool
+
+
 class CallFound(_State):
     """A call, in progress or finished."""
 
@@ -254,8 +265,9 @@ class CallFound(_State):
     dnis: str = Field(examples=["100"], description="What was dialled.")
     name: str = Field("", examples=["Ann Example"])
     state: str = Field(
-        examples=["connected"],
-        description="menu, waiting, ringing, connected, held, consulting, conference; ended.",
+        examples=["talking"],
+        description="dialplan, queue; talking, held, ringing, unattended, consulting, alternated, conference;"
+        " ended.",
     )
     started_at: datetime
     answered_at: datetime | None
@@ -267,7 +279,7 @@ class CallFound(_State):
     queue: str = ""
     entry: str = ""
     agents: list[str] = []
-    muted: list[str] = []
+    parties: list[PartyFound] = []
     supervisors: list[str] = []
     recording: RecordingState = RecordingState.OFF
     recordings: list[str] = Field([], description="Ids for /v1/recordings.")
@@ -291,7 +303,17 @@ class CallFound(_State):
             queue=view.queue,
             entry=view.entry,
             agents=list(view.agents),
-            muted=list(view.muted),
+            parties=[
+                PartyFound(
+                    party=party.party,
+                    state=party.state,
+                    number=party.number if own or party.agent else shown_number(party.number, holder),
+                    name=party.name,
+                    agent=party.agent,
+                    muted=party.muted,
+                )
+                for party in view.parties
+            ],
             supervisors=list(view.supervisors),
             recording=view.recording,
             recordings=list(view.recordings),

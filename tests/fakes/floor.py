@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from gateway.api.ports import (
     Handler,
     OfferView,
     Origination,
+    PartyView,
     QueueFigures,
     RecordingAction,
     RecordingFile,
@@ -82,7 +84,7 @@ def agent_view(name: str, *queues: str, **others: Any) -> AgentView:
 def call_view(name: str, **others: Any) -> CallView:
     defaults: dict[str, Any] = {
         "technology": "sip", "direction": "inbound", "ani": "+4930123456", "dnis": "100",
-        "state": "connected", "started_at": START - timedelta(seconds=90),
+        "state": "talking", "started_at": START - timedelta(seconds=90),
         "answered_at": START - timedelta(seconds=88),
     }  # fmt: skip
     return CallView(id=name, **{**defaults, **others})
@@ -214,6 +216,7 @@ class FakeOffers:
         self.answers: list[tuple[str, str, str]] = []
         self.notes: list[tuple[str, str, str]] = []
         self.desktops: list[str] = []
+        self.outcomes: dict[str, str] = {}
         self.phone_only = False
 
     def make(self, agent: str, entry: str, name: str = "offer-1") -> None:
@@ -242,10 +245,14 @@ class FakeOffers:
         if agent is None:
             raise WrongState(what, "OVER")
         self.answers.append((what, offer, by))
+        self.outcomes[offer] = "accepted" if what == "accept" else "declined"
         self.end(agent)
 
     def note(self, agent: str, disposition: str, notes: str) -> None:
         self.notes.append((agent, disposition, notes))
+
+    def outcome(self, offer: str) -> str:
+        return self.outcomes.get(offer, "")
 
     def desktop_opened(self, agent: str) -> None:
         self.desktops.append(agent)
@@ -262,6 +269,7 @@ class FakeConversations(_Told):
         self.live: dict[str, CallView] = {}
         self.asked: list[tuple[Any, ...]] = []
         self.refusal: Exception | None = None
+        self.pause: asyncio.Event | None = None  # while it isn't set, a far end doesn't agree to a hold
 
     def add(self, call: CallView) -> None:
         self.live[call.id] = call
@@ -286,13 +294,16 @@ class FakeConversations(_Told):
         self.add(replace(self.live[call_id], **changes))
 
     async def hold(self, call_id: str, *, by: str) -> None:
+        if self.pause is not None:
+            await self.pause.wait()
         self._ask("hold", call_id, by, state="held")
 
     async def resume(self, call_id: str, *, by: str) -> None:
-        self._ask("resume", call_id, by, state="connected")
+        self._ask("resume", call_id, by, state="talking")
 
     async def mute(self, call_id: str, muted: bool, *, by: str) -> None:
-        self._ask("mute", call_id, muted, by, muted=(by,) if muted else ())
+        agent = PartyView("agent", "talking", "", agent=by, muted=muted)
+        self._ask("mute", call_id, muted, by, parties=(agent,))
 
     async def transfer(self, call_id: str, target: Target, *, by: str) -> None:
         if target.name == "nowhere":
@@ -302,6 +313,9 @@ class FakeConversations(_Told):
     async def consult(self, call_id: str, target: Target, *, by: str) -> None:
         self._ask("consult", call_id, target, by, state="consulting")
 
+    async def alternate(self, call_id: str, *, by: str) -> None:
+        self._ask("alternate", call_id, by, state="alternated")
+
     async def complete(self, call_id: str, *, by: str) -> None:
         self._ask("complete", call_id, by)
 
@@ -309,7 +323,7 @@ class FakeConversations(_Told):
         self._ask("conference", call_id, by, state="conference")
 
     async def cancel(self, call_id: str, *, by: str) -> None:
-        self._ask("cancel", call_id, by, state="connected")
+        self._ask("cancel", call_id, by, state="talking")
 
     async def requeue(self, call_id: str, queue: str | None, priority: int | None, *, by: str) -> None:
         self._ask("requeue", call_id, queue, priority, by)
@@ -342,11 +356,14 @@ class FakeArchive:
     def __init__(self) -> None:
         self.records: list[CallRecord] = []
         self.wanted: list[CallFilter] = []
+        self.fault: Exception | None = None
 
     async def find(
         self, wanted: CallFilter, limit: int, *, after: CallMark | None = None
     ) -> Sequence[CallRecord]:
         self.wanted.append(wanted)
+        if self.fault is not None:
+            raise self.fault
         newest = sorted(self.records, key=lambda record: (record.started_at, record.leg_id), reverse=True)
         if after is not None:
             mark = (after.started_at, after.leg_id)

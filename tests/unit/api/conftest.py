@@ -42,18 +42,27 @@ def floor() -> FakeFloor:
     return FakeFloor()
 
 
-@pytest.fixture
-def desk(floor: FakeFloor) -> FloorDesk:
-    desk = FloorDesk()
-    desk.floor = floor.floor
-    return desk
+@pytest.fixture(scope="session")
+def floor_desk() -> FloorDesk:
+    return FloorDesk()
+
+
+@pytest.fixture(scope="session")
+def floor_app(floor_desk: FloorDesk) -> FastAPI:
+    """One for all tests, since FastAPI takes its time over so many routes."""
+    return create_app(health=Health(), metrics=Metrics(), keyring=KEYRING, floor=floor_desk)
 
 
 @pytest.fixture
-async def supervisor(desk: FloorDesk) -> AsyncIterator[httpx.AsyncClient]:
+def desk(floor_desk: FloorDesk, floor: FakeFloor) -> FloorDesk:
+    floor_desk.floor = floor.floor
+    return floor_desk
+
+
+@pytest.fixture
+async def supervisor(desk: FloorDesk, floor_app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a supervisor's key, of a node with a floor."""
-    app = create_app(health=Health(), metrics=Metrics(), keyring=KEYRING, floor=desk)
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://node", headers=bearer("sue")
+        transport=httpx.ASGITransport(floor_app), base_url="http://node", headers=bearer("sue")
     ) as client:
         yield client
