@@ -22,6 +22,7 @@ from gateway.config import Settings
 from gateway.dialplan.ports import LookupHandler
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
+from gateway.dialplan.queues import RecordingFormat
 from gateway.errors import DialError
 from gateway.queues.engine import QueueEngine
 from gateway.queues.forecasts import Forecasts
@@ -39,13 +40,15 @@ from gateway.switch.call_recording import Recordings
 from gateway.switch.consulting import Consulting
 from gateway.switch.conversation_parts import ConversationParts, ConversationTones
 from gateway.switch.dialling import Addresses, Dialling
-from gateway.switch.live_calls import LiveCalls
+from gateway.switch.feature_codes import Feature
+from gateway.switch.live_calls import CallChanged, LiveCalls, RecordingState
 from gateway.switch.music import MusicOnHold
 from gateway.switch.offers import OfferDesk
 from gateway.switch.outbound import Dialler, Outbound
 from gateway.switch.ports import CallLog, CallObserver
 from gateway.switch.queue_sounds import QueueSounds
 from gateway.switch.queueing import QueueParts
+from gateway.switch.recording_store import Keeping, RecordingStore
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
 from media.bridge import Bridge, Port
@@ -164,8 +167,9 @@ async def contact_centre(
         music = MusicOnHold(bridge, open_player, loop.time)
         stack.callback(music.close)
         addresses = Addresses(settings.sip.outbound)
-        recordings = Recordings(settings.data_dir / "recordings", media.recorder, clock)
-        await recordings.recover()
+        live_calls = LiveCalls()
+        recordings = _recordings(settings, media.recorder, clock, live_calls)
+        stack.push_async_callback(recordings.close)
         conversations = ConversationParts(
             connector=bridge,
             open_player=open_player,
@@ -176,7 +180,13 @@ async def contact_centre(
             timers=loop,
             journal=runner.write,
             recordings=recordings,
+            live_calls=live_calls,
             agent_left=_agent_left(runner),
+            feature_codes={Feature(name): code for name, code in settings.calls.feature_codes if code},
+            code_gap_s=settings.calls.code_gap_s,
+            number_gap_s=settings.calls.number_gap_s,
+            consult_ring_s=settings.calls.consult_ring_s,
+            supervision_tone=settings.calls.supervision_tone,
         )
         dialling = Dialling(outbound, conversations, addresses)
         waiting = WaitingRoomParts(runner, forecasts, music, QueueSounds(engine.rate))
@@ -212,6 +222,27 @@ async def contact_centre(
                 runner.record(JournalKind.STOPPED)
                 for task in background:
                     task.cancel()
+
+
+def _recordings(settings: Settings, recorder: Recorder, clock: Clock, live_calls: LiveCalls) -> Recordings:
+    rules = settings.recording
+    retention_s = None if rules.keep_days is None else rules.keep_days * 86_400.0
+    store = RecordingStore(
+        settings.data_dir / "recordings", Keeping(RecordingFormat(rules.format), retention_s)
+    )
+
+    def show(call_id: str, state: RecordingState) -> None:
+        if (call := live_calls.find(call_id)) is not None:
+            call.update(recording=state)
+
+    recordings = Recordings(store, recorder, clock, on_change=show)
+
+    def forget(change: CallChanged) -> None:
+        if change.call is None:
+            recordings.forget(change.call_id)
+
+    live_calls.subscribe(forget)
+    return recordings
 
 
 def _agent_left(runner: QueueRunner) -> Callable[[str], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from gateway.api.app import create_app
 from gateway.api.auth import HashedKey, Holder, Keyring, Role
 from gateway.api.calendars import CalendarDesk, CalendarParts
 from gateway.api.dialplans import DialplanDesk
+from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk, ReportParts
 from gateway.api.server import HttpServer
 from gateway.call.leg import CallLeg
@@ -39,7 +40,8 @@ from gateway.storage.journal_store import JournalStore
 from gateway.storage.unsaved import UnsavedCalls, UnsavedEvents
 from gateway.storage.writer import CallWriter
 from gateway.switch.metering import MetricsObserver
-from gateway.switch.recording import RecordedPlayer, recording_path
+from gateway.switch.ports import Player as CallPlayer
+from gateway.switch.recording import recorded
 from gateway.switch.session import SwitchServices
 from gateway.switch.switchboard import Switchboard
 from media.bridge import Bridge
@@ -60,6 +62,16 @@ OUTBOUND_ROOM: Final = 100
 """Legs that PJSIP makes room for beyond two for each admitted call, the caller's and the agent's."""
 STALLED_AFTER_S: Final = 1.0
 STUCK_AFTER_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Where the API finds the parts of a node. It answers before they are there, and says so."""
+
+    dialplans: DialplanDesk = field(default_factory=DialplanDesk)
+    calendars: CalendarDesk = field(default_factory=CalendarDesk)
+    floor: FloorDesk = field(default_factory=FloorDesk)
+    reports: ReportDesk = field(default_factory=ReportDesk)
 
 
 @asynccontextmanager
@@ -114,17 +126,19 @@ async def sip_endpoint(
 
 
 @asynccontextmanager
-async def call_log(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[CallWriter]:
+async def call_log(
+    settings: Settings, metrics: Metrics, health: Health
+) -> AsyncIterator[tuple[CallWriter, CallStore]]:
+    """Where finished calls are written, and where they are read."""
     database = Database.open(settings.database_url)
     try:
         await database.upgrade()
-        writer = CallWriter(
-            CallStore(database), UnsavedCalls(settings.data_dir / "unsaved-calls.jsonl"), metrics
-        )
+        archive = CallStore(database)
+        writer = CallWriter(archive, UnsavedCalls(settings.data_dir / "unsaved-calls.jsonl"), metrics)
         health.register("storage", writer.problem)
         try:
             async with background(writer.run()):
-                yield writer
+                yield writer, archive
         finally:
             await writer.close()
     finally:
@@ -174,17 +188,16 @@ async def http_server(
     settings: Settings,
     health: Health,
     metrics: Metrics,
-    dialplans: DialplanDesk,
-    calendars: CalendarDesk,
-    reports: ReportDesk,
+    desks: Desks,
 ) -> AsyncIterator[int]:
     app = create_app(
         health=health,
         metrics=metrics,
         keyring=_keyring(settings),
-        dialplans=dialplans,
-        calendars=calendars,
-        reports=reports,
+        dialplans=desks.dialplans,
+        calendars=desks.calendars,
+        floor=desks.floor,
+        reports=desks.reports,
         origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
@@ -279,7 +292,6 @@ def services(
     settings: Settings,
     engine: Engine,
     bridge: Bridge,
-    recorder: Recorder,
     writer: CallWriter,
     metrics: Metrics,
     overrides: CalendarOverrides,
@@ -287,13 +299,12 @@ def services(
 ) -> SwitchServices:
     clock = SystemClock()
 
-    def open_player(leg: CallLeg) -> Player | RecordedPlayer:
+    def open_player(call_id: str, leg: CallLeg) -> CallPlayer:
         player = Player(engine, bridge, f"{leg.id}-player")
         bridge.connect(player.port, leg.audio)
         if not settings.recording.calls:
             return player
-        path = recording_path(settings.data_dir / "recordings", leg, clock)
-        return RecordedPlayer(player, leg, recorder, path)
+        return recorded(player, call_id, leg, centre.recordings)
 
     return SwitchServices(
         open_player=open_player,

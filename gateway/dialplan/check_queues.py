@@ -56,9 +56,7 @@ def _impossible_times(queue: QueueDefinition) -> Iterator[Fault]:
         yield Fault.error(queue.place("lease"), f"{problem}: every offer would be taken back")
     times = [step.after_s for step in settings.relaxations]
     if times != sorted(set(times)):
-        yield Fault.error(
-            queue.place("relax"), "the steps of 'relax' come one after another, each 'after' later"
-        )
+        yield Fault.error(queue.place("relax"), "each step of 'relax' comes later than the one before")
 
 
 def _impossible_keys(queue: QueueDefinition, spoken: set[str]) -> Iterator[Fault]:

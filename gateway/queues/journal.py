@@ -50,6 +50,7 @@ class JournalKind(Enum):
     AGENT_PRESENCE = "agent.presence"  # AGENTLOGIN, AGENTLOGOFF, PAUSE, UNPAUSE. presence, reason, by
     AGENT_STATE = "agent.state"  # state
     AGENT_PROFILE = "agent.profile"  # ADDMEMBER, REMOVEMEMBER, PENALTY. queues, skills
+    NOTED = "agent.noted"  # what an agent wrote of a call. disposition, notes
     WRAPPED_UP = "agent.wrapped_up"  # wrap_up_s, disposition
     # In the call
     HELD = "call.held"  # by

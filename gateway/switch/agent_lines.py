@@ -218,4 +218,3 @@ async def _listen(leg: OutboundLeg) -> None:
             pass
     except LegEnded:
         return
-

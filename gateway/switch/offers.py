@@ -118,6 +118,8 @@ class OfferShown:
     call_id: str
     caller: Party
     waited_s: float
+    since: float  # on the engine's clock
+    until: float  # when it rings out
     context: Mapping[str, Any] = field(default_factory=dict)
     outcome: str = ""  # of one that is over: a value of Miss, or "connected"
 
@@ -160,6 +162,10 @@ class OfferDesk:
     def register(self, entry: str, call: QueuedCall) -> None:
         """`call` waits at `entry`: before the entry joins."""
         self._calls[entry] = call
+
+    def call_at(self, entry: str) -> QueuedCall | None:
+        """Who waits there, or talks."""
+        return self._calls.get(entry)
 
     def unregister(self, entry: str) -> None:
         self._calls.pop(entry, None)
@@ -242,6 +248,7 @@ class _Ringing:
         self._outcome = ""
         self._accepted = asyncio.Event()
         self._over = False
+        self._since = self._runner.now
         entry = self._runner.entry(offer.entry)
         self._waited_s = self._runner.now - entry.enqueued_at if entry is not None else 0.0
 
@@ -256,6 +263,8 @@ class _Ringing:
             call_id=self._runner.call_of(offer.entry),
             caller=call.caller,
             waited_s=self._waited_s,
+            since=self._since,
+            until=self._since + offer.ring_s,
             context=call.context,
             outcome=self._outcome,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gateway.queues.engine import leaving, offering, standing
 from gateway.queues.engine.callbacks import merge
 from gateway.queues.engine.floor import Floor
@@ -11,6 +13,9 @@ from gateway.queues.engine.skills import effective_priority
 from gateway.queues.entry import PLACED, EntrySignal, EntryState, next_state
 from gateway.queues.journal import JournalKind
 from gateway.queues.signals import Enqueue, Leaving, Miss, Moved, Refuse, Refused, Requeue
+
+SENT_TO_AGENT_S: Final = 30.0
+"""How long a caller who was sent to one agent waits for that one alone."""
 
 
 def enqueue(floor: Floor, event: Enqueue) -> None:
@@ -164,6 +169,8 @@ def requeue(floor: Floor, place: Place, event: Requeue) -> None:
     if event.skills is not None:
         place.skills = event.skills
     place.declined = None
+    if event.sticky is not None:
+        place.sticky, place.sent_until = event.sticky, floor.now + SENT_TO_AGENT_S
     if agent is not None:
         standing.decline(place, agent, floor.now)
     standing.set_down(floor, place)
