@@ -74,7 +74,7 @@ async def run(directory: Path, console: Console) -> list[dict[str, Any]]:
     for read in reads:
         table.add_row(read.what, str(read.rows), f"{read.seconds:.2f}")
     console.print(table)
-    return [asdict(line) for line in (*found, *reads)]
+    return [*map(asdict, found), *map(asdict, reads)]
 
 
 def _floor(path: Path) -> Durability:
