@@ -16,9 +16,6 @@ from pathlib import Path
 import structlog
 
 from gateway import parts
-from gateway.api.calendars import CalendarDesk
-from gateway.api.dialplans import DialplanDesk
-from gateway.api.ports import FloorDesk
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import LegEvent
 from gateway.centre import Media, contact_centre
@@ -89,10 +86,10 @@ class _Node:
     async def start(cls, settings: Settings, stack: AsyncExitStack) -> _Node:
         """Builds every part in the order in which they depend on each other; `stack` takes them down."""
         metrics, health = Metrics(), Health()
-        desk, calendars, floor = DialplanDesk(), CalendarDesk(), FloorDesk()
+        desks = parts.Desks()
         metrics.node.info({"version": VERSION, "name": settings.node.name})
         enter = stack.enter_async_context
-        http_port = await enter(parts.http_server(settings, health, metrics, desk, calendars, floor))
+        http_port = await enter(parts.http_server(settings, health, metrics, desks))
         await enter(parts.background(watch_event_loop(metrics.event_loop_lag.observe)))
         writer, archive = await enter(parts.call_log(settings, metrics, health))
         engine = await enter(parts.media_engine(settings))
@@ -108,20 +105,31 @@ class _Node:
         media = Media(engine, bridge, recorder)
         observer = MetricsObserver(metrics)
         centre = await enter(
-            contact_centre(settings, media, journal, writer, observer, metrics, SystemClock(), look_up)
+            contact_centre(
+                settings,
+                media,
+                journal.writer,
+                journal.store,
+                writer,
+                observer,
+                metrics,
+                SystemClock(),
+                look_up,
+            )
         )
-        services = parts.services(settings, engine, bridge, recorder, writer, metrics, overrides, centre)
+        services = parts.services(settings, engine, bridge, writer, metrics, overrides, centre)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         switchboard = await enter(Switchboard(active, admission, services))
-        await enter(parts.reloads(settings, plans, switchboard, centre, desk))
+        await enter(parts.reloads(settings, plans, switchboard, centre, desks.dialplans))
         centre.put_in_force(active)
-        parts.open_calendars(calendars, switchboard, overrides)
+        parts.open_calendars(desks.calendars, switchboard, overrides)
+        parts.open_reports(desks.reports, settings, journal.store, centre)
         rtp_ports = settings.sip.rtp_ports
         sip = await enter(
             parts.sip_endpoint(settings, engine, bridge, switchboard.accept, rtp_ports=rtp_ports)
         )
         centre.door.dialler = sip
-        floor.floor = floor_of(centre, archive)
+        desks.floor.floor = floor_of(centre, archive)
         log.info(
             "node_ready",
             version=VERSION,

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -21,6 +22,7 @@ from gateway.config import Settings
 from gateway.dialplan.ports import LookupHandler
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
+from gateway.dialplan.queues import RecordingFormat
 from gateway.errors import DialError
 from gateway.queues.engine import QueueEngine
 from gateway.queues.forecasts import Forecasts
@@ -30,19 +32,23 @@ from gateway.queues.reports import thresholds_of
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import AgentReleased, LogIn, SetEngaged, SetPresence
 from gateway.queues.today import Today
+from gateway.storage.journal_store import JournalStore
+from gateway.storage.reports import replay
 from gateway.switch.actions import ActionParts, CallActions, MakeActions
 from gateway.switch.agent_lines import SipAgentLines
 from gateway.switch.call_recording import Recordings
 from gateway.switch.consulting import Consulting
 from gateway.switch.conversation_parts import ConversationParts, ConversationTones
 from gateway.switch.dialling import Addresses, Dialling
-from gateway.switch.live_calls import LiveCalls
+from gateway.switch.feature_codes import Feature
+from gateway.switch.live_calls import CallChanged, LiveCalls, RecordingState
 from gateway.switch.music import MusicOnHold
 from gateway.switch.offers import OfferDesk
 from gateway.switch.outbound import Dialler, Outbound
 from gateway.switch.ports import CallLog, CallObserver
 from gateway.switch.queue_sounds import QueueSounds
 from gateway.switch.queueing import QueueParts
+from gateway.switch.recording_store import Keeping, RecordingStore
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
 from media.bridge import Bridge, Port
@@ -120,17 +126,23 @@ async def contact_centre(
     settings: Settings,
     media: Media,
     journal: Journal,
+    history: JournalStore,
     call_log: CallLog,
     observer: CallObserver,
     metrics: Metrics,
     clock: Clock,
     look_up: LookupHandler,
 ) -> AsyncIterator[ContactCentre]:
-    """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on."""
+    """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
+
+    `history`: the journal of before, for today's figures.
+    """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
     runner = QueueRunner(QueueEngine(), journal, SteadyEpoch(clock), loop)
-    today = Today(clock.utc, lambda queue: thresholds_of(runner.settings())(queue))
+    zone = ZoneInfo(settings.node.timezone)
+    today = Today(clock.utc, lambda queue: thresholds_of(runner.settings())(queue), zone)
+    today.catch_up()
     meter = JournalMeter(metrics)
     runner.observe(today.add)
     runner.observe(meter.observe)
@@ -155,8 +167,9 @@ async def contact_centre(
         music = MusicOnHold(bridge, open_player, loop.time)
         stack.callback(music.close)
         addresses = Addresses(settings.sip.outbound)
-        recordings = Recordings(settings.data_dir / "recordings", media.recorder, clock)
-        await recordings.recover()
+        live_calls = LiveCalls()
+        recordings = _recordings(settings, media.recorder, clock, live_calls)
+        stack.push_async_callback(recordings.close)
         conversations = ConversationParts(
             connector=bridge,
             open_player=open_player,
@@ -167,7 +180,13 @@ async def contact_centre(
             timers=loop,
             journal=runner.write,
             recordings=recordings,
+            live_calls=live_calls,
             agent_left=_agent_left(runner),
+            feature_codes={Feature(name): code for name, code in settings.calls.feature_codes if code},
+            code_gap_s=settings.calls.code_gap_s,
+            number_gap_s=settings.calls.number_gap_s,
+            consult_ring_s=settings.calls.consult_ring_s,
+            supervision_tone=settings.calls.supervision_tone,
         )
         dialling = Dialling(outbound, conversations, addresses)
         waiting = WaitingRoomParts(runner, forecasts, music, QueueSounds(engine.rate))
@@ -191,7 +210,11 @@ async def contact_centre(
             act=lambda visitor: CallActions(actions, visitor),
         )
         async with asyncio.TaskGroup() as tasks:
-            background = [tasks.create_task(forecasts.run()), tasks.create_task(recordings.run())]
+            background = [
+                tasks.create_task(replay(history, today, clock.utc())),
+                tasks.create_task(forecasts.run()),
+                tasks.create_task(recordings.run()),
+            ]
             runner.record(JournalKind.STARTED)
             try:
                 yield centre
@@ -199,6 +222,27 @@ async def contact_centre(
                 runner.record(JournalKind.STOPPED)
                 for task in background:
                     task.cancel()
+
+
+def _recordings(settings: Settings, recorder: Recorder, clock: Clock, live_calls: LiveCalls) -> Recordings:
+    rules = settings.recording
+    retention_s = None if rules.keep_days is None else rules.keep_days * 86_400.0
+    store = RecordingStore(
+        settings.data_dir / "recordings", Keeping(RecordingFormat(rules.format), retention_s)
+    )
+
+    def show(call_id: str, state: RecordingState) -> None:
+        if (call := live_calls.find(call_id)) is not None:
+            call.update(recording=state)
+
+    recordings = Recordings(store, recorder, clock, on_change=show)
+
+    def forget(change: CallChanged) -> None:
+        if change.call is None:
+            recordings.forget(change.call_id)
+
+    live_calls.subscribe(forget)
+    return recordings
 
 
 def _agent_left(runner: QueueRunner) -> Callable[[str], None]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -14,6 +16,7 @@ from gateway.api.auth import HashedKey, Holder, Keyring, Role
 from gateway.api.calendars import CalendarDesk, CalendarParts
 from gateway.api.dialplans import DialplanDesk
 from gateway.api.ports import FloorDesk
+from gateway.api.reports import ReportDesk, ReportParts
 from gateway.api.server import HttpServer
 from gateway.call.leg import CallLeg
 from gateway.centre import ContactCentre
@@ -27,6 +30,7 @@ from gateway.dialplan.prompts import ActivePlan, activate
 from gateway.dialplan.reload import PlanKeeper
 from gateway.dialplan.versions import Loaded, VersionStore
 from gateway.errors import StartupError
+from gateway.queues.reports import thresholds_of
 from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
 from gateway.storage.calls import CallStore
@@ -36,7 +40,8 @@ from gateway.storage.journal_store import JournalStore
 from gateway.storage.unsaved import UnsavedCalls, UnsavedEvents
 from gateway.storage.writer import CallWriter
 from gateway.switch.metering import MetricsObserver
-from gateway.switch.recording import RecordedPlayer, recording_path
+from gateway.switch.ports import Player as CallPlayer
+from gateway.switch.recording import recorded
 from gateway.switch.session import SwitchServices
 from gateway.switch.switchboard import Switchboard
 from media.bridge import Bridge
@@ -57,6 +62,16 @@ OUTBOUND_ROOM: Final = 100
 """Legs that PJSIP makes room for beyond two for each admitted call, the caller's and the agent's."""
 STALLED_AFTER_S: Final = 1.0
 STUCK_AFTER_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Where the API finds the parts of a node. It answers before they are there, and says so."""
+
+    dialplans: DialplanDesk = field(default_factory=DialplanDesk)
+    calendars: CalendarDesk = field(default_factory=CalendarDesk)
+    floor: FloorDesk = field(default_factory=FloorDesk)
+    reports: ReportDesk = field(default_factory=ReportDesk)
 
 
 @asynccontextmanager
@@ -130,18 +145,27 @@ async def call_log(
         await database.close()
 
 
+@dataclass(frozen=True, slots=True)
+class OpenJournal:
+    """The journal of a node: where it is written, and where it is read."""
+
+    writer: JournalWriter
+    store: JournalStore
+
+
 @asynccontextmanager
-async def journal(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[JournalWriter]:
+async def journal(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[OpenJournal]:
     """The journal, on connections of its own that wait for the disk; after `call_log` made the tables."""
     database = Database.open(settings.database_url, durable=True)
     try:
         node = settings.node.name
         unsaved = UnsavedEvents(settings.data_dir / "unsaved-journal.jsonl")
-        writer = await JournalWriter.open(JournalStore(database, node), unsaved, metrics, node)
+        store = JournalStore(database, node)
+        writer = await JournalWriter.open(store, unsaved, metrics, node)
         health.register("journal", writer.problem)
         try:
             async with background(writer.run()):
-                yield writer
+                yield OpenJournal(writer, store)
         finally:
             await writer.close()
     finally:
@@ -164,17 +188,16 @@ async def http_server(
     settings: Settings,
     health: Health,
     metrics: Metrics,
-    dialplans: DialplanDesk,
-    calendars: CalendarDesk,
-    floor: FloorDesk,
+    desks: Desks,
 ) -> AsyncIterator[int]:
     app = create_app(
         health=health,
         metrics=metrics,
         keyring=_keyring(settings),
-        dialplans=dialplans,
-        calendars=calendars,
-        floor=floor,
+        dialplans=desks.dialplans,
+        calendars=desks.calendars,
+        floor=desks.floor,
+        reports=desks.reports,
         origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
@@ -249,6 +272,12 @@ async def calendar_overrides(settings: Settings) -> CalendarOverrides:
     return overrides
 
 
+def open_reports(desk: ReportDesk, settings: Settings, store: JournalStore, centre: ContactCentre) -> None:
+    """Let the API compute reports, with the thresholds of the queues that are in force."""
+    zone = ZoneInfo(settings.node.timezone)
+    desk.parts = ReportParts(store, lambda: thresholds_of(centre.runner.settings()), SystemClock(), zone)
+
+
 def open_calendars(desk: CalendarDesk, switchboard: Switchboard, overrides: CalendarOverrides) -> None:
     """Let the API see and set the calendars of the plan that new calls begin on."""
     desk.parts = CalendarParts(lambda: switchboard.active.plan.calendars, overrides, SystemClock())
@@ -263,7 +292,6 @@ def services(
     settings: Settings,
     engine: Engine,
     bridge: Bridge,
-    recorder: Recorder,
     writer: CallWriter,
     metrics: Metrics,
     overrides: CalendarOverrides,
@@ -271,13 +299,12 @@ def services(
 ) -> SwitchServices:
     clock = SystemClock()
 
-    def open_player(leg: CallLeg) -> Player | RecordedPlayer:
+    def open_player(call_id: str, leg: CallLeg) -> CallPlayer:
         player = Player(engine, bridge, f"{leg.id}-player")
         bridge.connect(player.port, leg.audio)
         if not settings.recording.calls:
             return player
-        path = recording_path(settings.data_dir / "recordings", leg, clock)
-        return RecordedPlayer(player, leg, recorder, path)
+        return recorded(player, call_id, leg, centre.recordings)
 
     return SwitchServices(
         open_player=open_player,

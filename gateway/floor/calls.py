@@ -190,14 +190,13 @@ def _party(party: live.PartyView) -> PartyView:
 
 
 class RecordingShelf:
-    """`gateway.api.ports.Recordings`: a recording's id is its call's, with its number behind a dot."""
+    """`gateway.api.ports.Recordings`."""
 
     def __init__(self, centre: ContactCentre) -> None:
-        self._recordings = centre.recordings
+        self._store = centre.recordings.store
 
     async def find(self, recording_id: str) -> RecordingFile | None:
-        call_id, _, part = recording_id.partition(".")
-        for stored in await asyncio.to_thread(self._recordings.find, call_id):
-            if stored.part == (int(part) if part.isdecimal() else 1):
-                return RecordingFile(recording_id, stored.path, stored.media_type, call_id)
-        return None
+        stored = await asyncio.to_thread(self._store.find, recording_id)
+        if stored is None:
+            return None
+        return RecordingFile(stored.id, stored.path, stored.media_type, stored.call_id, stored.agents)

@@ -46,7 +46,7 @@ from gateway.switch.conversation_ends import (
     name_of,
 )
 from gateway.switch.conversation_parts import CallIdentity, Consultation, ConversationParts, Unreachable
-from gateway.switch.conversation_recording import ConversationRecording
+from gateway.switch.conversation_recording import ON_DEMAND, ConversationRecording, RecordingRules
 from gateway.switch.conversation_state import ConversationSignal, ConversationState, next_state
 from gateway.switch.conversation_view import view_of
 from gateway.switch.floor import Floor
@@ -80,8 +80,7 @@ class _Consulting:
 class Conversation:
     """One caller with one agent after another. Runs once.
 
-    `hold_music`: of the queue; silence without. `record`: from the join on. `consent`: what the caller is
-    told when a recording begins.
+    `hold_music`: of the queue, clips that follow each other; silence without.
     """
 
     def __init__(
@@ -91,8 +90,7 @@ class Conversation:
         parts: ConversationParts,
         *,
         hold_music: Sequence[Clip] = (),
-        record: bool = False,
-        consent: Clip | None = None,
+        recording: RecordingRules = ON_DEMAND,
     ) -> None:
         self.call = call
         self.since = parts.clock.utc()
@@ -100,7 +98,6 @@ class Conversation:
         self._parts = parts
         self._state = _State.NEW
         self._joined_at = parts.clock.now()
-        self._record_at_once = record
         self._consulting: _Consulting | None = None
         self._over: asyncio.Future[ConversationEnd] | None = None
         self._agent_keys = AgentKeys(self, parts)
@@ -108,7 +105,7 @@ class Conversation:
         self.floor = Floor(
             call.call_id, caller, parts, hold_music, on_event=self._on_event, on_fault=self._on_fault
         )
-        self.recording = ConversationRecording(self, parts.recordings, consent)
+        self.recording = ConversationRecording(self, parts.recordings, recording)
         self.supervision = Supervision(self, parts)
 
     # ---- what it is
@@ -174,8 +171,6 @@ class Conversation:
         self.floor.start(lambda: self._relay(keys))
         self.recording.attach()
         self.refresh()
-        if self._record_at_once:
-            self.recording.start()
 
     def _finish(self) -> None:
         """Before the floor is left: nothing of ours acts any more."""
@@ -413,7 +408,11 @@ class Conversation:
     def refresh(self) -> None:
         """Everybody hears what the state says, and screens show it."""
         if self._state is not _State.ENDED:
-            self.floor.show(self.scene)
+            scene = self.scene
+            self.floor.show(scene)
+            if Party.CALLER in (talking := talkers(scene)):
+                present = (self.floor.parties[party].agent for party in talking)
+                self.recording.heard(agent for agent in present if agent)
             self._publish()
 
     def note(self, kind: JournalKind, **details: Any) -> None:

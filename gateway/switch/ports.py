@@ -61,6 +61,9 @@ class Connector(Protocol):
 OpenPlayer = Callable[[CallLeg], Player]
 """Makes a player whose audio goes to the leg. Called on the event loop; returns at once."""
 
+OpenCallPlayer = Callable[[str, CallLeg], Player]
+"""The same for the caller's leg of the call of that id, which may be recorded with what it is told."""
+
 
 class Line(Protocol):
     """A leg to somebody of ours. Whoever it is handed to gives it back with `release`."""

@@ -58,10 +58,12 @@ from gateway.switch.conversation_ends import (
     TransferFailed,
 )
 from gateway.switch.conversation_parts import CallIdentity, ConversationParts
+from gateway.switch.conversation_recording import RecordingRules
 from gateway.switch.dialling import TRANSFER_RING_S, Dialling
 from gateway.switch.live_calls import LiveCall, Stage
 from gateway.switch.offers import Briefing, OfferDesk
 from gateway.switch.ports import Line
+from gateway.switch.recording_store import Keeping
 from gateway.switch.waiting_room import Told, WaitingRoom, WaitingRoomParts
 
 EXITS: Final[Mapping[Leaving, str]] = MappingProxyType(
@@ -126,6 +128,7 @@ class QueueVisit:
         self._room: WaitingRoom | None = None
         self._told = Told()
         self._talking = False
+        self._hung_up_by = "caller"  # unless we learn otherwise
         self._over = False
 
     @property
@@ -173,7 +176,10 @@ class QueueVisit:
             if isinstance(news, _Connected):
                 self._runner.post(JoinFailed(news.offer, Miss.CALLER_GONE))
                 news.line.release()
-        self._runner.post(Finished(self._entry) if self._talking else Leave(self._entry, Leaving.ABANDONED))
+        if self._talking:
+            self._runner.post(Finished(self._entry, by=self._hung_up_by))
+        else:
+            self._runner.post(Leave(self._entry, Leaving.ABANDONED))
         self._parts.offers.unregister(self._entry)
         self._runner.forget(self._entry)
         screen = screen_of(self._leg)
@@ -327,8 +333,12 @@ class QueueVisit:
             self._leg,
             self._parts.conversations,
             hold_music=[] if music is None else [music],
-            record=definition.recording.when is RecordWhen.ALWAYS,
-            consent=consent,
+            recording=RecordingRules(
+                allowed=definition.recording.when is not RecordWhen.NEVER,
+                at_once=definition.recording.when is RecordWhen.ALWAYS,
+                consent=consent,
+                keeping=Keeping(definition.recording.format, definition.recording.retention_s),
+            ),
         )
         self._runner.post(Joined(connected.offer))
         self._talking = True
@@ -337,10 +347,15 @@ class QueueVisit:
         screen.show_agent(connected.agent.name)
         end = await conversation.run(connected.agent.id, connected.line, self._keys)
         screen.show_agent(None)
+        self._hung_up_by = "agent"
         return await self._go_on(end)
 
     async def _go_on(self, end: ConversationEnd) -> Outcome | None:
         match end:
+            case AgentHungUp(lost=True):
+                # Their phone or its network failed: the caller isn't done, and waits at the place they had.
+                self._requeue(None)
+                return None
             case AgentHungUp():
                 return Outcome("next")
             case Requeued():
@@ -387,7 +402,7 @@ class QueueVisit:
         call = self._visitor
         request = DialRequest(number, TRANSFER_RING_S)
         _, end = await self._parts.dialling.dial(call.call_id, call.leg, request, self._keys)
-        if end is None:  # nobody there, and the agent is gone: back to the place they had
+        if end is None:  # nobody there, and the agent is gone
             self._requeue(None)
             return None
         return await self._go_on(end)
