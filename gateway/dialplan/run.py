@@ -321,7 +321,13 @@ Effect = (
 OUTCOMES: Final = frozenset(
     {
         *("completed", "interrupted", "audio_failed", "matched", "no_input", "no_match", "failed"),
-        *("hung_up", "error", "too_long", "redirected", *(exit_.label for exits in EXITS.values() for exit_ in exits)),
+        *(
+            "hung_up",
+            "error",
+            "too_long",
+            "redirected",
+            *(exit_.label for exits in EXITS.values() for exit_ in exits),
+        ),
     }
 )
 """Every value of the `outcome` label of `ringback_ivr_node_outcomes_total`."""

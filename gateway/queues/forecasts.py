@@ -140,9 +140,7 @@ class Forecasts:
             case JournalKind.WRAPPED_UP:
                 self._free(event.agent, wrap_up_s=_seconds(details, "wrap_up_s"))
             case JournalKind.ABANDONED:
-                self._estimator.observe_abandoned(
-                    event.entry, event.queue, _seconds(details, "wait_s"), at
-                )
+                self._estimator.observe_abandoned(event.entry, event.queue, _seconds(details, "wait_s"), at)
             case JournalKind.LEFT | JournalKind.OVERFLOWED | JournalKind.MOVED:
                 self._estimator.forget(event.entry, at)
             case _:
@@ -164,5 +162,3 @@ class Forecasts:
 def _seconds(details: Any, name: str) -> float:
     value = details.get(name, 0.0)
     return float(value) if isinstance(value, int | float) else 0.0
-
-

@@ -59,9 +59,10 @@ class CallActions(NoActions):
 
     def _back(self, outcome: Outcome) -> Outcome:
         """The call is the dialplan's again."""
-        self._visitor.live.enter(Stage.DIALPLAN, self._parts.queues.conversations.clock.utc(), queue="", entry="")
+        self._visitor.live.enter(
+            Stage.DIALPLAN, self._parts.queues.conversations.clock.utc(), queue="", entry=""
+        )
         return outcome
 
 
 MakeActions = Callable[[Visitor], CallActions]
-

@@ -427,4 +427,3 @@ class _Ringing:
     def _show(self, stage: OfferStage) -> None:
         self._stage = stage
         self._desk._tell(self.shown())
-

@@ -41,6 +41,7 @@ from gateway.queues.signals import (
     Requeue,
 )
 from gateway.queues.waiting import Heard
+from gateway.switch.control import LegControl
 from gateway.switch.conversation import Conversation
 from gateway.switch.conversation_ends import (
     AgentHungUp,
@@ -56,7 +57,6 @@ from gateway.switch.conversation_ends import (
     TransferFailed,
 )
 from gateway.switch.conversation_parts import CallIdentity, ConversationParts
-from gateway.switch.control import LegControl
 from gateway.switch.dialling import TRANSFER_RING_S, Dialling
 from gateway.switch.live_calls import LiveCall, Stage
 from gateway.switch.offers import Briefing, Line, OfferDesk
@@ -72,6 +72,7 @@ EXITS: Final[Mapping[Leaving, str]] = MappingProxyType(
     }
 )
 """The exit of the queue node for each way out of a queue that its caller survives."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueueParts:

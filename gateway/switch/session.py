@@ -84,9 +84,7 @@ class CallSession:
         self._story = CallStory(call_id, services.clock.utc(), attributes=kept)
         self._control = LegControl(leg, active.prompts, services.open_player)
         self._executor: Executor | None = None
-        self._live = services.live_calls.open(
-            call_id, leg, self._story.started_at, hang_up=self._leg.hang_up
-        )
+        self._live = services.live_calls.open(call_id, leg, self._story.started_at, hang_up=self._leg.hang_up)
 
     @property
     def call_id(self) -> str:

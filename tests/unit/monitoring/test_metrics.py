@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client import Metric
 
-from monitoring.metrics import MediaStats, QueueStats, Metrics
+from monitoring.metrics import MediaStats, Metrics, QueueStats
 
 README = Path(__file__).parents[3] / "monitoring" / "README.md"
 
