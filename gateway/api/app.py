@@ -19,11 +19,13 @@ from gateway.api import live as live_routes
 from gateway.api import openapi, problems
 from gateway.api import queues as queue_routes
 from gateway.api import recordings as recording_routes
+from gateway.api import reports as report_routes
 from gateway.api.auth import Keyring
 from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
 from gateway.api.limits import BodyLimit
 from gateway.api.ports import FloorDesk
+from gateway.api.reports import ReportDesk
 from gateway.api.sockets import Gate
 from gateway.version import VERSION
 from monitoring.health import Health
@@ -41,6 +43,7 @@ def create_app(
     dialplans: DialplanDesk | None = None,
     calendars: CalendarDesk | None = None,
     floor: FloorDesk | None = None,
+    reports: ReportDesk | None = None,
     origins: Sequence[str] = (),
 ) -> FastAPI:
     """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`.
@@ -62,6 +65,7 @@ def create_app(
     floor = floor or FloorDesk()
     app.include_router(queue_routes.routes(floor, keyring))
     app.include_router(agent_routes.routes(floor, keyring))
+    app.include_router(report_routes.routes(reports or ReportDesk(), keyring))
     app.include_router(call_routes.routes(floor, keyring))
     app.include_router(recording_routes.routes(floor, keyring))
     gate = Gate(keyring, origins)

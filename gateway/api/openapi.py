@@ -19,6 +19,7 @@ TAGS: Final = [
     {"name": "calendars", "description": "Who is open, and somebody's word on it."},
     {"name": "queues", "description": "Who waits, how long, and for how long still."},
     {"name": "agents", "description": "Who serves, what they chose, what calls did. Screen pop, wrap-up."},
+    {"name": "reports", "description": "Figures by interval, computed from the journal. JSON or CSV."},
     {"name": "calls", "description": "Calls in progress and finished; placing, moving, recording them."},
 ]
 

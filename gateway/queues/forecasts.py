@@ -8,52 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from gateway.agents.presence import AgentState
 from gateway.queues.estimate import Estimate, Estimator, Expectation, Situation
-from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.queues.runner import QueueRunner
 
 log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 5.0
-FRESH_S: Final = 0.5
+FRESH_S: Final = 1.0
 SAVE_EVERY_S: Final = 300.0
-
-ErrorHandler = Callable[[str, float], object]
-"""Takes a queue and by how many seconds the first estimate of a served entry was too high."""
-
-
-@dataclass(slots=True)
-class _Served:
-    """What an agent's present call has taken so far."""
-
-    queue: str
-    ring_s: float = 0.0
-    talk_s: float = 0.0
 
 
 class Forecasts:
     """Estimates for everybody who waits. `path`: where what was learned is kept."""
 
-    def __init__(
-        self, runner: QueueRunner, path: Path, *, on_error: ErrorHandler = lambda _queue, _error_s: None
-    ) -> None:
+    def __init__(self, runner: QueueRunner, path: Path) -> None:
         self._runner = runner
         self._path = path
-        self._on_error = on_error
         self._estimator = Estimator()
         self._found: dict[str, Expectation] = {}
         self._found_at = 0.0
-        self._serving: dict[str, _Served] = {}
-        runner.observe(self._learn)
+        self._newcomers: dict[str, tuple[float, Estimate | None]] = {}
+        runner.observe(lambda event: self._estimator.learn(event))
 
     async def load(self) -> None:
         """What was learned before the last stop; nothing, and a warning, when that can't be read."""
@@ -85,17 +66,18 @@ class Forecasts:
 
     def refresh(self) -> None:
         """Estimate everybody anew."""
-        runner, now = self._runner, self._runner.now
-        entries = tuple(entry for queue in runner.queues() for entry in runner.entries(queue.name))
-        situation = Situation(
-            now,
-            entries,
+        situation = self._situation()
+        self._found = self._estimator.estimates(situation)
+        self._found_at = situation.now
+
+    def _situation(self) -> Situation:
+        runner = self._runner
+        return Situation(
+            runner.now,
+            tuple(entry for queue in runner.queues() for entry in runner.entries(queue.name)),
             runner.agents(),
-            {agent: served.queue for agent, served in self._serving.items()},
             {settings.name: settings.weight for settings in runner.settings()},
         )
-        self._found = self._estimator.estimates(situation)
-        self._found_at = now
 
     def of(self, entry: str) -> Estimate | None:
         """What `entry` still has to wait; None when nobody knows."""
@@ -114,41 +96,20 @@ class Forecasts:
         )
 
     def of_newcomer(self, queue: str) -> Estimate | None:
-        """What somebody who joined `queue` now would have to wait, roughly: as long as the last in it."""
-        entries = deque(self._runner.entries(queue), maxlen=1)
-        return self.of(entries[0].id) if entries else None
+        """What somebody who joined `queue` now would have to wait; None when nobody knows. Asked for at every
+        step of every call, so it is reckoned anew once in FRESH_S only.
+        """
+        now = self._runner.now
+        asked_at, known = self._newcomers.get(queue, (-FRESH_S, None))
+        if now - asked_at >= FRESH_S:
+            known = self._joining(queue)
+            self._newcomers[queue] = (now, known)
+        return known
 
-    # ---- learning
-
-    def _learn(self, event: JournalEvent) -> None:
-        """From the journal, which has the same figures as every report."""
-        details, at = event.details, event.at.timestamp()
-        match event.kind:
-            case JournalKind.CONNECTED:
-                self._serving[event.agent] = _Served(event.queue, ring_s=_seconds(details, "rang_s"))
-                error_s = self._estimator.observe_wait(
-                    event.entry, event.queue, _seconds(details, "wait_s"), at
-                )
-                if error_s is not None:
-                    self._on_error(event.queue, error_s)
-            case JournalKind.FINISHED | JournalKind.REQUEUED:
-                if (served := self._serving.get(event.agent)) is not None:
-                    served.talk_s += _seconds(details, "talk_s")
-            case JournalKind.AGENT_STATE:
-                if details.get("state") == AgentState.IDLE.value:
-                    self._free(event.agent, wrap_up_s=0.0)
-            case JournalKind.WRAPPED_UP:
-                self._free(event.agent, wrap_up_s=_seconds(details, "wrap_up_s"))
-            case JournalKind.ABANDONED:
-                self._estimator.observe_abandoned(event.entry, event.queue, _seconds(details, "wait_s"), at)
-            case JournalKind.LEFT | JournalKind.OVERFLOWED | JournalKind.MOVED:
-                self._estimator.forget(event.entry, at)
-            case _:
-                pass
-
-    def _free(self, agent: str, *, wrap_up_s: float) -> None:
-        if (served := self._serving.pop(agent, None)) is not None:
-            self._estimator.observe_handled(served.queue, served.talk_s, wrap_up_s, served.ring_s)
+    def _joining(self, queue: str) -> Estimate | None:
+        skills = next((dict(one.skills) for one in self._runner.settings() if one.name == queue), {})
+        found = self._estimator.joining(self._situation(), queue, skills)
+        return found if isinstance(found, Estimate) else None
 
     def _save(self, learned: dict[str, Any]) -> None:
         partial = self._path.with_name(self._path.name + ".part")
@@ -157,8 +118,3 @@ class Forecasts:
             partial.replace(self._path)
         except OSError as error:
             log.warning("estimates_not_kept", file=str(self._path), reason=str(error))
-
-
-def _seconds(details: Any, name: str) -> float:
-    value = details.get(name, 0.0)
-    return float(value) if isinstance(value, int | float) else 0.0

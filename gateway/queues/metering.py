@@ -13,7 +13,7 @@ from typing import Final
 
 from gateway.agents.presence import AgentState, Presence
 from gateway.queues.journal import JournalEvent, JournalKind
-from gateway.queues.open_entries import optional_number
+from gateway.queues.open_entries import CALLER_RETURNED, optional_number
 from gateway.queues.signals import Leaving, Miss, Refused
 from gateway.queues.today import Today
 from gateway.queues.views import AgentView, QueueView
@@ -51,7 +51,7 @@ class JournalMeter:
             case JournalKind.CALLBACK_REQUESTED:
                 self._callbacks.add(event.entry)
                 self._estimates.pop(event.entry, None)
-            case JournalKind.CALLBACK_RETURNED | JournalKind.REQUEUED:
+            case JournalKind.RETURNED if event.details.get("reason") == CALLER_RETURNED:
                 self._callbacks.discard(event.entry)
             case JournalKind.REFUSED:
                 reason = _bounded(event.details.get("reason"), _REFUSED)
@@ -131,7 +131,7 @@ def queue_stats(
 def state_of(agent: AgentView) -> str:
     """What calls do to an agent; of one who is idle, the presence: "idle" is who could be given a call."""
     if agent.state is AgentState.IDLE and agent.presence is not Presence.AVAILABLE:
-        return agent.presence.value
+        return str(agent.presence.value)
     return agent.state.value
 
 

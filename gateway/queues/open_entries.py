@@ -50,6 +50,9 @@ class OpenEntry:
         return self.state in (EntryState.CALLBACK_WAITING, EntryState.CALLBACK_DIALING)
 
 
+CALLER_RETURNED: Final = "caller_returned"
+"""Why RETURNED: the customer of a callback is on the line again, and waits."""
+
 _CLOSING: Final = frozenset(
     {JournalKind.REFUSED, JournalKind.ABANDONED, JournalKind.LEFT, JournalKind.FINISHED}
 )
@@ -76,6 +79,9 @@ def follow(entry: OpenEntry | None, event: JournalEvent) -> OpenEntry | None:
             state = EntryState.CALLBACK_DIALING if entry.callback else EntryState.OFFERED
             return replace(entry, state=state, agent=event.agent)
         case JournalKind.RETURNED:
+            if details.get("reason") == CALLER_RETURNED:
+                call_id = _call_of(entry, event)
+                return replace(entry, state=EntryState.WAITING, agent="", not_before=None, call_id=call_id)
             state = EntryState.CALLBACK_WAITING if entry.callback else EntryState.WAITING
             return replace(entry, state=state, agent="")
         case JournalKind.CONNECTED:
@@ -87,13 +93,11 @@ def follow(entry: OpenEntry | None, event: JournalEvent) -> OpenEntry | None:
         case JournalKind.REQUEUED:
             return replace(_updated(entry, event), state=EntryState.WAITING, queue=event.queue, agent="")
         case JournalKind.PRIORITY:
-            return replace(entry, priority=int(number_of(details, "to", entry.priority)))
+            return replace(entry, priority=int(number_of(details, "priority", entry.priority)))
         case JournalKind.CALLBACK_REQUESTED:
             return replace(_updated(entry, event), state=EntryState.CALLBACK_WAITING, agent="")
         case JournalKind.CALLBACK_UPDATED:
             return _updated(entry, event)
-        case JournalKind.CALLBACK_RETURNED:
-            return replace(_updated(entry, event), state=EntryState.WAITING, agent="", not_before=None)
         case JournalKind.CALLBACK_DIALLED:
             attempts = int(number_of(details, "attempt", entry.attempts))
             return replace(entry, state=EntryState.CALLBACK_DIALING, attempts=attempts)

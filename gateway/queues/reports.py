@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from gateway.queues.agent_time import AgentTime
 from gateway.queues.figures import AgentFigures, QueueFigures, Thresholds
-from gateway.queues.intervals import Interval, Span, span_of
+from gateway.queues.intervals import ALWAYS, Interval, Span, span_of
 from gateway.queues.journal import JournalEvent, JournalKind
-from gateway.queues.open_entries import number_of, optional_number
+from gateway.queues.open_entries import CALLER_RETURNED, number_of, optional_number
 from gateway.queues.settings import QueueSettings
 
 ThresholdsOf = Callable[[str], Thresholds]
@@ -66,17 +66,24 @@ _CALLBACK_LEAVINGS: Final = {
 
 
 class Figures:
-    """The figures of all queues and agents. `thresholds`: what a queue's service is measured against."""
+    """The figures of all queues and agents. `thresholds`: what a queue's service is measured against.
+
+    `since`: where a report begins. What is before it explains what comes, and counts in an interval of its
+    own, which `forget(since)` drops.
+    """
 
     def __init__(
         self,
         interval: Interval = Interval.TOTAL,
         zone: tzinfo = UTC,
         thresholds: ThresholdsOf = lambda _queue: Thresholds(),
+        *,
+        since: datetime | None = None,
     ) -> None:
         self._interval = interval
         self._zone = zone
         self._thresholds = thresholds
+        self._since = since
         self._queues: dict[tuple[Span, str], QueueFigures] = {}
         self._agents: dict[tuple[Span, str], AgentFigures] = {}
         self._entries: dict[str, _Entry] = {}
@@ -100,7 +107,7 @@ class Figures:
             JournalKind.ANNOUNCED: self._announced,
             JournalKind.CALLBACK_REQUESTED: self._callback,
             JournalKind.CALLBACK_UPDATED: self._callback,
-            JournalKind.CALLBACK_RETURNED: self._returned,
+            JournalKind.RETURNED: self._returned,
             JournalKind.HELD: self._held,
             JournalKind.RESUMED: self._resumed,
             JournalKind.WRAPPED_UP: self._wrapped_up,
@@ -243,6 +250,8 @@ class Figures:
             entry.promised = (event.at, low_s, high_s)
 
     def _returned(self, event: JournalEvent) -> None:
+        if event.details.get("reason") != CALLER_RETURNED:
+            return  # an offer came to nothing; that is counted already
         entry = self._known(event)
         entry.callback, entry.promised = False, None
         entry.since, entry.again = event.at, True
@@ -325,7 +334,13 @@ class Figures:
 
     def _span_of(self, at: datetime) -> Span:
         if self._span is None or at not in self._span:
-            self._span = span_of(at, self._interval, self._zone)
+            whole = span_of(at, self._interval, self._zone)
+            if self._since is None:
+                self._span = whole
+            elif at < self._since:
+                self._span = Span(ALWAYS.start, self._since)
+            else:
+                self._span = Span(max(whole.start, self._since), whole.end)
         return self._span
 
     def _queue(self, name: str, at: datetime) -> QueueFigures:

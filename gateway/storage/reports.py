@@ -10,10 +10,15 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
+
 from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.queues.reports import Figures
 from gateway.queues.today import Today
+from gateway.storage.database import StorageError
 from gateway.storage.journal_store import JournalStore, Selection
+
+log = structlog.get_logger(__name__)
 
 READ_AHEAD: Final = timedelta(hours=4)
 """How long before a report's begin its reading begins: entries that were waiting or talking then are known
@@ -29,7 +34,7 @@ _PASSED_OVER: Final = frozenset(
 
 
 async def fold(store: JournalStore, figures: Figures, since: datetime, until: datetime) -> None:
-    """Feed `figures` with the journal of a range of time; intervals that end before it are left out.
+    """Feed `figures`, which begin at `since` too, with the journal of a range of time.
 
     Raises StorageError.
     """
@@ -39,8 +44,16 @@ async def fold(store: JournalStore, figures: Figures, since: datetime, until: da
 
 
 async def replay(store: JournalStore, today: Today, now: datetime) -> None:
-    """Feed today's figures with what has been so far. Raises StorageError."""
-    await _feed(store, today.add_all, today.span.start, now + timedelta(microseconds=1))
+    """Feed today's figures with what was before `now`; after `today.catch_up()`, which held back the rest.
+
+    A database that fails costs the figures of before, and the log has it.
+    """
+    try:
+        await _feed(store, today.recall, today.span.start, now)
+    except StorageError as error:
+        log.warning("figures_incomplete", reason=str(error))
+    finally:
+        today.caught_up()
 
 
 async def _feed(

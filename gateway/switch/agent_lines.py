@@ -17,34 +17,17 @@ from gateway.agents.presence import Presence
 from gateway.agents.profile import AgentProfile
 from gateway.call.cause import Cause
 from gateway.call.leg import Answered, CallLeg, Ended, Headers, Party
-from gateway.call.state import LegState
 from gateway.errors import DialError, LegEnded
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import AgentChanged, SetReachable
-from gateway.switch.offers import Line
-from gateway.switch.outbound import Outbound, OutboundLeg
+from gateway.switch.outbound import DialledLine, Outbound, OutboundLeg
+from gateway.switch.ports import Line
 
 log = structlog.get_logger(__name__)
 
 STANDING_RING_S: Final = 30.0
 REDIAL_PAUSES_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
 """Between tries to get a standing line up again; the last one repeats."""
-
-
-class DialledLine:
-    """A line that lasts for one call."""
-
-    standing: Final = False
-
-    def __init__(self, leg: OutboundLeg) -> None:
-        self._leg = leg
-
-    @property
-    def leg(self) -> CallLeg:
-        return self._leg
-
-    def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
-        self._leg.retire(cause)
 
 
 class LentLine:
@@ -84,7 +67,6 @@ class SipAgentLines:
         self._pauses_s = redial_pauses_s
         self._tasks = asyncio.TaskGroup()
         self._standing: dict[str, _Standing] = {}
-        self._out: dict[str, Line] = {}  # by leg
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -107,7 +89,7 @@ class SipAgentLines:
             leg = standing.lend()
             if leg is None:
                 raise DialError(profile.device, "the standing line isn't up")
-            return self._lent(LentLine(leg, standing.take_back))
+            return LentLine(leg, standing.take_back)
         leg = await self._outbound.place(
             profile.device,
             call_id=call_id,
@@ -115,20 +97,7 @@ class SipAgentLines:
             headers=headers,
             attributes={"agent": profile.id},
         )
-        return self._lent(DialledLine(leg))
-
-    async def dismiss(self, _agent: str, leg: CallLeg) -> None:
-        """A conversation has done with this leg: `Line.release`, for who knows the leg alone."""
-        line = self._out.pop(leg.id, None)
-        if line is not None:
-            line.release()
-        else:
-            await leg.hang_up()
-
-    def _lent(self, line: Line) -> Line:
-        self._out = {leg_id: out for leg_id, out in self._out.items() if not _ended(out)}
-        self._out[line.leg.id] = line
-        return line
+        return DialledLine(leg)
 
     def _agent_changed(self, changed: AgentChanged) -> None:
         view = self._runner.agent(changed.agent)
@@ -249,7 +218,3 @@ async def _listen(leg: OutboundLeg) -> None:
             pass
     except LegEnded:
         return
-
-
-def _ended(line: Line) -> bool:
-    return line.leg.state is LegState.TERMINATED

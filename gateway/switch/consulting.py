@@ -14,7 +14,7 @@ from gateway.switch.conversation_ends import ToAgent, ToFlow, ToNumber, ToQueue
 from gateway.switch.conversation_parts import Consultation, Reached, Unreachable
 from gateway.switch.dialling import Addresses
 from gateway.switch.offers import AgentLines
-from gateway.switch.outbound import Outbound
+from gateway.switch.outbound import DialledLine, Outbound
 
 
 class Consulting:
@@ -39,7 +39,7 @@ class Consulting:
                         call_id=consultation.call.call_id,
                         attributes={"consulted_by": consultation.by},
                     )
-                    return Reached(leg)
+                    return Reached(DialledLine(leg))
                 case ToQueue(name) | ToFlow(name):
                     raise Unreachable(f"nobody in particular is behind {name}: transfer the caller there")
                 case _:
@@ -65,4 +65,4 @@ class Consulting:
         except BaseException:
             self._runner.post(SetEngaged(agent, False))
             raise
-        return Reached(line.leg, agent)
+        return Reached(line, agent)

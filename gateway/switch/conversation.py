@@ -12,7 +12,7 @@ Their `by` says for the journal who wanted it. Who hears whom follows from the s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -46,12 +46,13 @@ from gateway.switch.conversation_ends import (
     name_of,
 )
 from gateway.switch.conversation_parts import CallIdentity, Consultation, ConversationParts, Unreachable
-from gateway.switch.conversation_recording import ConversationRecording
+from gateway.switch.conversation_recording import ON_DEMAND, ConversationRecording, RecordingRules
 from gateway.switch.conversation_state import ConversationSignal, ConversationState, next_state
 from gateway.switch.conversation_view import view_of
 from gateway.switch.floor import Floor
 from gateway.switch.hearing import Ear, Party, Scene, talkers
 from gateway.switch.participant import Participant
+from gateway.switch.ports import Line
 from gateway.switch.supervision import Supervision
 from media.clip import Clip
 
@@ -79,8 +80,7 @@ class _Consulting:
 class Conversation:
     """One caller with one agent after another. Runs once.
 
-    `hold_music`: of the queue; silence without. `record`: from the join on. `consent`: what the caller is
-    told when a recording begins.
+    `hold_music`: of the queue, clips that follow each other; silence without.
     """
 
     def __init__(
@@ -89,9 +89,8 @@ class Conversation:
         caller: CallLeg,
         parts: ConversationParts,
         *,
-        hold_music: Clip | None = None,
-        record: bool = False,
-        consent: Clip | None = None,
+        hold_music: Sequence[Clip] = (),
+        recording: RecordingRules = ON_DEMAND,
     ) -> None:
         self.call = call
         self.since = parts.clock.utc()
@@ -99,7 +98,6 @@ class Conversation:
         self._parts = parts
         self._state = _State.NEW
         self._joined_at = parts.clock.now()
-        self._record_at_once = record
         self._consulting: _Consulting | None = None
         self._over: asyncio.Future[ConversationEnd] | None = None
         self._agent_keys = AgentKeys(self, parts)
@@ -107,7 +105,7 @@ class Conversation:
         self.floor = Floor(
             call.call_id, caller, parts, hold_music, on_event=self._on_event, on_fault=self._on_fault
         )
-        self.recording = ConversationRecording(self, parts.recordings, consent)
+        self.recording = ConversationRecording(self, parts.recordings, recording)
         self.supervision = Supervision(self, parts)
 
     # ---- what it is
@@ -144,16 +142,17 @@ class Conversation:
 
     # ---- from the join to the end
 
-    async def run(self, agent_id: str, agent_leg: CallLeg, keys: Keys) -> ConversationEnd:
-        """Join the caller with this agent, whose leg is CONFIRMED, and stay until it is over.
+    async def run(self, agent: str, line: Line, keys: Keys) -> ConversationEnd:
+        """Join the caller with this agent, whose line is CONFIRMED, and stay until it is over.
 
-        `keys`: what the caller presses. Raises nothing but CancelledError, after everything is undone.
+        Every line that it is given, this one too, is given back with `release`. `keys`: what the caller
+        presses. Raises nothing but CancelledError, after everything is undone.
         """
         self._over = asyncio.get_running_loop().create_future()
         try:
             async with self.floor:
                 try:
-                    self._join(agent_id, agent_leg, keys)
+                    self._join(agent, line, keys)
                     end = await self._over
                 except Exception as fault:  # noqa: BLE001  # it ends this conversation and nothing else
                     self._log.exception("conversation_fault", error=str(fault))
@@ -165,15 +164,13 @@ class Conversation:
         self._log.info("conversation_ended", end=type(end).__name__)
         return end
 
-    def _join(self, agent_id: str, agent_leg: CallLeg, keys: Keys) -> None:
+    def _join(self, agent: str, line: Line, keys: Keys) -> None:
         self._signal(_Signal.JOIN)
         self._joined_at = self._parts.clock.now()
-        self.floor.take_in(Party.AGENT, Participant(agent_leg, agent_id))
+        self.floor.take_in(Party.AGENT, Participant.on(line, agent))
         self.floor.start(lambda: self._relay(keys))
         self.recording.attach()
         self.refresh()
-        if self._record_at_once:
-            self.recording.start()
 
     def _finish(self) -> None:
         """Before the floor is left: nothing of ours acts any more."""
@@ -397,7 +394,7 @@ class Conversation:
             self._log.exception("consultation_failed", error=str(fault))
             self._consulted_leaves(_Signal.CONSULTED_GONE, Cause.TEMPORARY_FAILURE)
             return
-        consulted = Participant(reached.leg, reached.agent)
+        consulted = Participant.on(reached.line, reached.agent)
         self.floor.take_in(Party.CONSULTED, consulted)
         if consulted.answered:
             self._on_answer(consulted)
@@ -411,7 +408,11 @@ class Conversation:
     def refresh(self) -> None:
         """Everybody hears what the state says, and screens show it."""
         if self._state is not _State.ENDED:
-            self.floor.show(self.scene)
+            scene = self.scene
+            self.floor.show(scene)
+            if Party.CALLER in (talking := talkers(scene)):
+                present = (self.floor.parties[party].agent for party in talking)
+                self.recording.heard(agent for agent in present if agent)
             self._publish()
 
     def note(self, kind: JournalKind, **details: Any) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from gateway.call.cause import Cause
-from gateway.call.leg import CallLeg
 from gateway.clock import Clock
 from gateway.dialplan.ports import Timers
 from gateway.errors import RingbackError
@@ -18,7 +17,7 @@ from gateway.switch.feature_codes import DEFAULT_CODES, Feature
 from gateway.switch.hearing import Loop
 from gateway.switch.live_calls import LiveCalls
 from gateway.switch.music import MusicOnHold
-from gateway.switch.ports import Connector, PortPlayer
+from gateway.switch.ports import Connector, Line, PortPlayer
 from media import tone
 from media.clip import Clip
 
@@ -49,9 +48,9 @@ class Consultation:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A leg to somebody, ringing or answered. `agent`: who it is; "" for anybody outside."""
+    """A line to somebody, ringing or answered. `agent`: who it is; "" for anybody outside."""
 
-    leg: CallLeg
+    line: Line
     agent: str = ""
 
 
@@ -66,14 +65,10 @@ class Unreachable(RingbackError):
 class Reach(Protocol):
     """Calls the target of a consultation, or a supervisor.
 
-    Returns when a leg exists, which may ring still. Raises Unreachable. Cancelled, it leaves no leg behind.
+    Returns when there is a line, which may ring still. Raises Unreachable. Cancelled, it leaves none behind.
     """
 
     def __call__(self, consultation: Consultation, /) -> Awaitable[Reached]: ...
-
-
-async def _hang_up(_agent: str, leg: CallLeg) -> None:
-    await leg.hang_up()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +94,18 @@ class ConversationTones:
             supervised=tone.tone([1400.0], 0.25, rate, dbfs=-20.0),
         )
 
-    def loops(self, music: Clip | None) -> Mapping[Loop, Clip]:
+    def loops(self, music: Sequence[Clip]) -> Mapping[Loop, Sequence[Clip]]:
         """What is played over and over; without music whoever is on hold hears silence."""
-        loops = {Loop.RINGBACK: self.ringback, Loop.DIAL_TONE: self.dial}
-        return loops if music is None else {**loops, Loop.MUSIC: music}
+        return {Loop.MUSIC: music, Loop.RINGBACK: [self.ringback], Loop.DIAL_TONE: [self.dial]}
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationParts:
     """What every conversation of a node uses.
 
-    `journal` takes what happened. `dismiss` ends an agent's leg (or keeps it up, for one who is nailed up);
-    `agent_left` is told of every agent who was in, exactly once, when their leg is done with.
-    `consult_ring_s`: how long a consulted party may ring. `feature_codes`: what agents on phones press.
+    `journal` takes what happened. `agent_left` is told of every agent who was in, exactly once, when nobody
+    in the conversation hears them any more. `consult_ring_s`: how long a
+    consulted party may ring. `feature_codes`: what agents on phones press.
     """
 
     connector: Connector
@@ -124,7 +118,6 @@ class ConversationParts:
     journal: Callable[[JournalEvent], None]
     recordings: Recordings | None = None
     live_calls: LiveCalls = field(default_factory=LiveCalls)
-    dismiss: Callable[[str, CallLeg], Awaitable[None]] = _hang_up
     agent_left: Callable[[str], None] = lambda _agent: None
     feature_codes: Mapping[Feature, str] = field(default_factory=lambda: DEFAULT_CODES)
     code_gap_s: float = 2.0

@@ -14,7 +14,7 @@ from gateway.errors import DialError
 from gateway.switch.conversation import Conversation
 from gateway.switch.conversation_ends import ConversationEnd
 from gateway.switch.conversation_parts import CallIdentity, ConversationParts
-from gateway.switch.outbound import Outbound, OutboundLeg
+from gateway.switch.outbound import DialledLine, Outbound, OutboundLeg
 
 TRANSFER_RING_S: Final = 45.0
 
@@ -80,7 +80,7 @@ class Dialling:
             if refused is not None:
                 return Outcome(refused), None
             conversation = Conversation(CallIdentity(call_id), caller, self._parts)
-            end = await conversation.run("", leg, keys)
+            end = await conversation.run("", DialledLine(leg), keys)
             return Outcome("next"), end
         finally:
             leg.retire()
@@ -88,7 +88,7 @@ class Dialling:
     async def _ring(self, caller: CallLeg, leg: OutboundLeg, limit_s: float) -> str | None:
         """Until it is answered: None, else the exit."""
         connector = self._parts.connector
-        ringing = self._parts.music.play_to(caller.audio, self._parts.tones.ringback)
+        ringing = self._parts.music.play_to(caller.audio, [self._parts.tones.ringback])
         try:
             async with asyncio.timeout(limit_s):
                 while True:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
@@ -23,9 +24,6 @@ from media.clip import Clip
 if TYPE_CHECKING:
     from media.bridge import Port
 
-FAREWELL_LIMIT_S: Final = 10.0
-"""How long the legs may take to be told that it is over, all together."""
-
 
 class Floor:
     """`async with Floor(…) as floor`: leaving it parts with everybody but the caller, whatever happened.
@@ -38,12 +36,12 @@ class Floor:
         call_id: str,
         caller: CallLeg,
         parts: ConversationParts,
-        hold_music: Clip | None,
+        hold_music: Sequence[Clip],
         *,
         on_event: Callable[[Party, LegEvent], None],
         on_fault: Callable[[Exception], None],
     ) -> None:
-        self.parties: dict[Party, Participant] = {Party.CALLER: Participant(caller)}
+        self.parties: dict[Party, Participant] = {Party.CALLER: Participant(caller, None)}
         self.taps: Mapping[Channel, Port] = {}
         """The ports of the recording that takes part."""
         self.supervisors: dict[str, Participant] = {}
@@ -54,7 +52,6 @@ class Floor:
         self._wiring = Wiring(parts.connector, parts.music, parts.tones.loops(hold_music))
         self._tasks = asyncio.TaskGroup()
         self._work: set[asyncio.Task[None]] = set()
-        self._farewells: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger(__name__).bind(call_id=call_id)
 
     async def __aenter__(self) -> Self:
@@ -65,10 +62,8 @@ class Floor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            await self._clear()
-        finally:
-            await self._tasks.__aexit__(kind, error, trace)
+        self._clear()
+        await self._tasks.__aexit__(kind, error, trace)
 
     # ---- people
 
@@ -156,44 +151,20 @@ class Floor:
     def _send_away(self, who: Participant) -> None:
         for task in who.tasks:
             task.cancel()
-        farewell = self._tasks.create_task(self._say_goodbye(who))
-        self._farewells.add(farewell)
-        farewell.add_done_callback(self._farewells.discard)
+        if who.line is not None:
+            who.line.release()
+        if who.agent:
+            self._parts.agent_left(who.agent)
 
-    async def _say_goodbye(self, who: Participant) -> None:
-        try:
-            if not who.ended:
-                await (self._parts.dismiss(who.agent, who.leg) if who.agent else who.leg.hang_up())
-        except Exception as fault:  # noqa: BLE001  # the others still have to be told
-            self._log.exception("leg_fault", leg_id=who.leg.id, error=str(fault))
-        finally:
-            if who.agent:
-                self._parts.agent_left(who.agent)
-
-    async def _clear(self) -> None:
-        try:
-            self._wiring.clear()
-        except Exception as fault:  # noqa: BLE001  # the legs still have to end
-            self._log.exception("conversation_fault", error=str(fault))
-        for party in (Party.AGENT, Party.CONSULTED):
-            self.part_with(party)
-        for supervisor in list(self.supervisors):
-            self.dismiss(supervisor)
-        for task in self._work:
-            task.cancel()
-        await self._farewell()
-
-    async def _farewell(self) -> None:
-        """Waits for every leg to be told, even if cancelled meanwhile: nobody stays on the line for that."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + FAREWELL_LIMIT_S
-        cancelled: asyncio.CancelledError | None = None
-        while self._farewells and (left_s := deadline - loop.time()) > 0:
+    def _clear(self) -> None:
+        """Nobody is connected, every line is given back, every task ends; whatever breaks on the way."""
+        parties = (Party.AGENT, Party.CONSULTED)
+        steps: list[Callable[[], object]] = [self._wiring.clear]
+        steps += [partial(self.part_with, party) for party in parties]
+        steps += [partial(self.dismiss, supervisor) for supervisor in self.supervisors]
+        steps += [task.cancel for task in self._work]
+        for step in steps:
             try:
-                await asyncio.wait(self._farewells, timeout=left_s)
-            except asyncio.CancelledError as again:
-                cancelled = again
-        for farewell in self._farewells:
-            farewell.cancel()
-        if cancelled is not None:
-            raise cancelled
+                step()
+            except Exception as fault:  # noqa: BLE001  # the others still have to be done
+                self._log.exception("conversation_fault", error=str(fault))

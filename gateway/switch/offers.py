@@ -33,7 +33,7 @@ from gateway.call.leg import (
 from gateway.errors import DialError, LegEnded
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import Accept, CancelOffer, Connect, Miss, Offer, OfferMissed, Ring
-from gateway.switch.ports import OpenPlayer
+from gateway.switch.ports import Line, OpenPlayer
 from media.clip import Clip
 
 log = structlog.get_logger(__name__)
@@ -56,22 +56,6 @@ class Briefing:
     clips: Sequence[Clip] = ()
     accept_key: str = ""
     tone: Clip | None = None
-
-
-class Line(Protocol):
-    """A leg to an agent. Whoever it is handed to gives it back with `release`."""
-
-    @property
-    def leg(self) -> CallLeg: ...
-
-    @property
-    def standing(self) -> bool:
-        """It was up before the offer and stays up after the call."""
-        ...
-
-    def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
-        """Hang up, or, if it is standing, leave it for the next call. Returns at once; safe to repeat."""
-        ...
 
 
 class AgentLines(Protocol):
@@ -134,6 +118,8 @@ class OfferShown:
     call_id: str
     caller: Party
     waited_s: float
+    since: float  # on the engine's clock
+    until: float  # when it rings out
     context: Mapping[str, Any] = field(default_factory=dict)
     outcome: str = ""  # of one that is over: a value of Miss, or "connected"
 
@@ -176,6 +162,10 @@ class OfferDesk:
     def register(self, entry: str, call: QueuedCall) -> None:
         """`call` waits at `entry`: before the entry joins."""
         self._calls[entry] = call
+
+    def call_at(self, entry: str) -> QueuedCall | None:
+        """Who waits there, or talks."""
+        return self._calls.get(entry)
 
     def unregister(self, entry: str) -> None:
         self._calls.pop(entry, None)
@@ -258,6 +248,7 @@ class _Ringing:
         self._outcome = ""
         self._accepted = asyncio.Event()
         self._over = False
+        self._since = self._runner.now
         entry = self._runner.entry(offer.entry)
         self._waited_s = self._runner.now - entry.enqueued_at if entry is not None else 0.0
 
@@ -272,6 +263,8 @@ class _Ringing:
             call_id=self._runner.call_of(offer.entry),
             caller=call.caller,
             waited_s=self._waited_s,
+            since=self._since,
+            until=self._since + offer.ring_s,
             context=call.context,
             outcome=self._outcome,
         )

@@ -186,6 +186,22 @@ class OutboundLeg:
         await self._outbound.call_log.write(record)
 
 
+class DialledLine:
+    """A line that lasts for one call."""
+
+    standing: Final = False
+
+    def __init__(self, leg: OutboundLeg) -> None:
+        self._leg = leg
+
+    @property
+    def leg(self) -> CallLeg:
+        return self._leg
+
+    def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
+        self._leg.retire(cause)
+
+
 def outbound_result(ended: Ended | None, answered: bool) -> CallResult:
     """What became of a call that we placed."""
     if answered:

@@ -12,6 +12,7 @@ from gateway.call.cause import Cause
 from gateway.call.leg import CallLeg, Ended, LegEvent, Side
 from gateway.call.state import LegState, MediaDirection
 from gateway.errors import LegEnded, WrongState
+from gateway.switch.ports import Line
 
 _AWAY: Final = frozenset({MediaDirection.RECVONLY, MediaDirection.INACTIVE})
 """What the directions are, seen from us, when the far end holds the call (RFC 3264 §8.4)."""
@@ -20,10 +21,13 @@ log = structlog.get_logger(__name__)
 
 
 class Participant:
-    """`agent`: whose leg it is, "" for anybody outside. Its tasks are run by the conversation."""
+    """`line`: what is given back at the end; None for the caller, who isn't ours to end. `agent`: whose leg
+    it is, "" for anybody outside. `tasks` are run by the floor.
+    """
 
-    def __init__(self, leg: CallLeg, agent: str = "") -> None:
+    def __init__(self, leg: CallLeg, line: Line | None, agent: str = "") -> None:
         self.leg = leg
+        self.line = line
         self.agent = agent
         self.answered = leg.state is LegState.CONFIRMED
         self.early_media = False
@@ -31,14 +35,15 @@ class Participant:
         self.tasks: list[asyncio.Task[None]] = []
         self._keys: asyncio.Queue[str] = asyncio.Queue()
 
+    @classmethod
+    def on(cls, line: Line, agent: str = "") -> Participant:
+        """Whoever is at the other end of this line of ours."""
+        return cls(line.leg, line, agent)
+
     @property
     def name(self) -> str:
         """Who it is, for the journal."""
         return self.agent or self.leg.remote.number
-
-    @property
-    def ended(self) -> bool:
-        return self.leg.state is LegState.TERMINATED
 
     @property
     def away(self) -> bool:

@@ -26,8 +26,10 @@ from gateway.call.screen import screen_of
 from gateway.call.state import LegState
 from gateway.dialplan.ports import Keys, Outcome
 from gateway.dialplan.prompts import ActivePlan
+from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import KeyAction, QueueDefinition, RecordWhen
 from gateway.dialplan.requests import DialRequest, QueueRequest
+from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import (
     Connect,
@@ -40,7 +42,6 @@ from gateway.queues.signals import (
     Miss,
     Requeue,
 )
-from gateway.queues.waiting import Heard
 from gateway.switch.control import LegControl
 from gateway.switch.conversation import Conversation
 from gateway.switch.conversation_ends import (
@@ -57,10 +58,13 @@ from gateway.switch.conversation_ends import (
     TransferFailed,
 )
 from gateway.switch.conversation_parts import CallIdentity, ConversationParts
+from gateway.switch.conversation_recording import RecordingRules
 from gateway.switch.dialling import TRANSFER_RING_S, Dialling
 from gateway.switch.live_calls import LiveCall, Stage
-from gateway.switch.offers import Briefing, Line, OfferDesk
-from gateway.switch.waiting_room import WaitingRoom, WaitingRoomParts
+from gateway.switch.offers import Briefing, OfferDesk
+from gateway.switch.ports import Line
+from gateway.switch.recording_store import Keeping
+from gateway.switch.waiting_room import Told, WaitingRoom, WaitingRoomParts
 
 EXITS: Final[Mapping[Leaving, str]] = MappingProxyType(
     {
@@ -122,8 +126,9 @@ class QueueVisit:
         self._language = request.language
         self._news: asyncio.Queue[_Connected | Leaving] = asyncio.Queue()
         self._room: WaitingRoom | None = None
-        self._heard: Heard | None = None
+        self._told = Told()
         self._talking = False
+        self._hung_up_by = "caller"  # unless we learn otherwise
         self._over = False
 
     @property
@@ -170,8 +175,11 @@ class QueueVisit:
             news = self._news.get_nowait()
             if isinstance(news, _Connected):
                 self._runner.post(JoinFailed(news.offer, Miss.CALLER_GONE))
-                self._parts.offers.release(news.line)
-        self._runner.post(Finished(self._entry) if self._talking else Leave(self._entry, Leaving.ABANDONED))
+                news.line.release()
+        if self._talking:
+            self._runner.post(Finished(self._entry, by=self._hung_up_by))
+        else:
+            self._runner.post(Leave(self._entry, Leaving.ABANDONED))
         self._parts.offers.unregister(self._entry)
         self._runner.forget(self._entry)
         screen = screen_of(self._leg)
@@ -193,7 +201,8 @@ class QueueVisit:
             self._definition(),
             self._language,
             self._visitor.log,
-            self._heard,
+            self._told,
+            self._facts,
         )
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -206,7 +215,7 @@ class QueueVisit:
                     keys.cancel()
         finally:
             self._room.leave()
-            self._heard, self._room = self._room.heard, None
+            self._room = None
 
     async def _heed_keys(self, room: WaitingRoom) -> None:
         """The keys of the queue, and the one that the node names."""
@@ -228,6 +237,27 @@ class QueueVisit:
         """Of the plan the caller came by; a queue that only a newer plan has is one with all defaults."""
         known = self._visitor.active.plan.queues
         return known[self._queue] if self._queue in known else known[self._request.queue]
+
+    def _facts(self, agent: AgentProfile | None) -> WaitingFacts:
+        """What announcements and the whisper may name."""
+        entry, view = self._runner.entry(self._entry), self._runner.queue(self._queue)
+        estimate = self._parts.waiting.forecasts.of(self._entry)
+        median_s = None if estimate is None else estimate.median_s
+        caller = self.caller
+        return WaitingFacts(
+            caller={"number": caller.number, "name": caller.display_name, "language": self._language},
+            context=self._visitor.context(),
+            queue_name=self._queue,
+            queue={} if view is None else queue_facts(view, median_s, self._runner.now),
+            entry=self._entry,
+            priority=0 if entry is None else entry.priority,
+            position=0 if entry is None else entry.position or 0,
+            callback=entry is not None and entry.callback,
+            skills={} if entry is None else entry.skills,
+            waited_s=0.0 if entry is None else self._runner.now - entry.enqueued_at,
+            agent_id="" if agent is None else agent.id,
+            agent_name="" if agent is None else agent.name,
+        )
 
     # ---- Waiter: what the engine says
 
@@ -257,12 +287,7 @@ class QueueVisit:
 
     async def brief(self, agent: AgentProfile) -> Briefing:
         return await self._parts.waiting.sounds.brief(
-            self._visitor.active,
-            self._definition(),
-            self._runner.entry(self._entry),
-            agent,
-            self.caller,
-            self._runner.now,
+            self._visitor.active, self._definition(), agent, self._facts(agent)
         )
 
     def agent_answered(self, agent: AgentProfile) -> None:
@@ -275,7 +300,7 @@ class QueueVisit:
         self._hush()
         if self._over:
             self._runner.post(JoinFailed(connect.offer, Miss.CALLER_GONE))
-            self._parts.offers.release(line)
+            line.release()
             return
         self._news.put_nowait(_Connected(connect.offer, agent, line))
 
@@ -289,14 +314,15 @@ class QueueVisit:
         """The conversation; None when the caller waits again."""
         if connected.line.leg.state is LegState.TERMINATED:
             self._runner.post(JoinFailed(connected.offer, Miss.DISCONNECTED))
-            self._parts.offers.release(connected.line)
+            connected.line.release()
             return None
         entry = self._runner.entry(self._entry)
         now = self._runner.now
         definition = self._definition()
         sounds, active = self._parts.waiting.sounds, self._visitor.active
         music = await sounds.music(active, definition)
-        consent = await sounds.consent(active, definition, self._language)
+        facts = self._facts(connected.agent)
+        consent = await sounds.consent(active, self._queue, self._language, facts)
         conversation = Conversation(
             CallIdentity(
                 self._visitor.call_id,
@@ -306,21 +332,30 @@ class QueueVisit:
             ),
             self._leg,
             self._parts.conversations,
-            hold_music=music,
-            record=definition.recording.when is RecordWhen.ALWAYS,
-            consent=consent,
+            hold_music=[] if music is None else [music],
+            recording=RecordingRules(
+                allowed=definition.recording.when is not RecordWhen.NEVER,
+                at_once=definition.recording.when is RecordWhen.ALWAYS,
+                consent=consent,
+                keeping=Keeping(definition.recording.format, definition.recording.retention_s),
+            ),
         )
         self._runner.post(Joined(connected.offer))
         self._talking = True
         screen = screen_of(self._leg)
         screen.show_place(None)
         screen.show_agent(connected.agent.name)
-        end = await conversation.run(connected.agent.id, connected.line.leg, self._keys)
+        end = await conversation.run(connected.agent.id, connected.line, self._keys)
         screen.show_agent(None)
+        self._hung_up_by = "agent"
         return await self._go_on(end)
 
     async def _go_on(self, end: ConversationEnd) -> Outcome | None:
         match end:
+            case AgentHungUp(lost=True):
+                # Their phone or its network failed: the caller isn't done, and waits at the place they had.
+                self._requeue(None)
+                return None
             case AgentHungUp():
                 return Outcome("next")
             case Requeued():
@@ -367,7 +402,7 @@ class QueueVisit:
         call = self._visitor
         request = DialRequest(number, TRANSFER_RING_S)
         _, end = await self._parts.dialling.dial(call.call_id, call.leg, request, self._keys)
-        if end is None:  # nobody there, and the agent is gone: back to the place they had
+        if end is None:  # nobody there, and the agent is gone
             self._requeue(None)
             return None
         return await self._go_on(end)

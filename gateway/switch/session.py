@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, assert_never
 
 import structlog
@@ -38,7 +39,7 @@ from gateway.switch.actions import MakeActions
 from gateway.switch.admission import Admission, Refusal
 from gateway.switch.control import LegControl
 from gateway.switch.live_calls import LiveCalls
-from gateway.switch.ports import CallLog, CallObserver, OpenPlayer
+from gateway.switch.ports import CallLog, CallObserver, OpenCallPlayer
 from gateway.switch.queueing import Visitor
 from gateway.switch.records import CallStory, record_of
 
@@ -58,7 +59,7 @@ class SwitchServices:
     call record.
     """
 
-    open_player: OpenPlayer
+    open_player: OpenCallPlayer
     call_log: CallLog
     observer: CallObserver
     clock: Clock
@@ -82,7 +83,7 @@ class CallSession:
         self._log = structlog.get_logger(__name__).bind(call_id=call_id, leg_id=leg.id)
         kept = {name: leg.headers[name] for name in services.headers_in if name in leg.headers}
         self._story = CallStory(call_id, services.clock.utc(), attributes=kept)
-        self._control = LegControl(leg, active.prompts, services.open_player)
+        self._control = LegControl(leg, active.prompts, partial(services.open_player, call_id))
         self._executor: Executor | None = None
         self._live = services.live_calls.open(call_id, leg, self._story.started_at, hang_up=self._leg.hang_up)
 

@@ -60,7 +60,7 @@ class Supervision:
         try:
             self.begin(supervisor, reached, mode)
         except BaseException:
-            await reached.leg.hang_up()
+            reached.line.release()
             raise
 
     def begin(self, supervisor: str, reached: Reached, mode: SupervisionMode) -> None:
@@ -69,7 +69,7 @@ class Supervision:
         WrongState when the conversation is over, or they supervise it already.
         """
         self._check(supervisor)
-        who = Participant(reached.leg, reached.agent)
+        who = Participant.on(reached.line, reached.agent)
         self._modes[supervisor] = mode
         self._conversation.floor.admit(supervisor, who, lambda event: self._on_event(supervisor, who, event))
         if who.answered:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -18,12 +19,13 @@ from gateway.call.leg import CallLeg
 from gateway.call.screen import QueuePlace, screen_of
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queues import QueueDefinition
-from gateway.dialplan.waiting_words import saying_prompts
+from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.queues.estimate import Estimate, Promise
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import JournalKind
-from gateway.queues.phrases import wait_phrase
+from gateway.queues.phrases import WaitPhrase, phrase_of
 from gateway.queues.runner import QueueRunner
-from gateway.queues.waiting import Announcer, Heard, Saying
+from gateway.queues.waiting import Announcer, ExpectedWait, Heard, Saying
 from gateway.switch.control import LegControl
 from gateway.switch.music import Listening, MusicOnHold
 from gateway.switch.queue_sounds import QueueSounds
@@ -45,10 +47,18 @@ class WaitingRoomParts:
     sounds: QueueSounds
 
 
+@dataclass(slots=True)
+class Told:
+    """What one caller has been told, through all queues that they wait in."""
+
+    promise: Promise = field(default_factory=Promise)
+    heard: Heard | None = None
+
+
 class WaitingRoom:
     """One caller, waiting at `entry`. `run` is a task; `leave` is silence at once, and final.
 
-    `heard`: what they were told before, when they have waited already.
+    `told`: what they were told before, and are told here. `facts`: what texts may name.
     """
 
     def __init__(
@@ -61,7 +71,8 @@ class WaitingRoom:
         queue: QueueDefinition,
         language: str,
         log: FilteringBoundLogger,
-        heard: Heard | None = None,
+        told: Told,
+        facts: Callable[[AgentProfile | None], WaitingFacts],
     ) -> None:
         self._parts = parts
         self._runner = parts.runner
@@ -72,7 +83,9 @@ class WaitingRoom:
         self._queue = queue
         self._language = language
         self._log = log
-        self._announcer = Announcer(queue.announce.rules, parts.runner.now, heard)
+        self._told = told
+        self._facts = facts
+        self._announcer = Announcer(queue.announce.rules, parts.runner.now, told.heard)
         self._music: Listening | None = None
         self._wake = asyncio.Event()
         self._asked = False
@@ -80,10 +93,6 @@ class WaitingRoom:
         self._agent_named = False
         self._left = False
         self._shown: QueuePlace | None = None
-
-    @property
-    def heard(self) -> Heard:
-        return self._announcer.heard
 
     async def run(self) -> None:
         """Until it is cancelled. Raises nothing else."""
@@ -99,6 +108,7 @@ class WaitingRoom:
         if self._left:
             return
         self._left = True
+        self._told.heard = self._announcer.heard
         if self._music is not None:
             self._music.stop()
         self._control.stop_audio()
@@ -134,7 +144,7 @@ class WaitingRoom:
     async def _contained(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except Exception:
+        except Exception:  # noqa: BLE001  # whatever it is, the music goes on
             self._log.exception("announcement_fault", entry=self._entry)
             if self._music is not None:
                 self._music.unduck()
@@ -143,42 +153,56 @@ class WaitingRoom:
     async def _start_music(self) -> None:
         clip = await self._parts.sounds.music(self._active, self._queue)
         if clip is not None and not self._left:
-            self._music = self._parts.music.play_to(self._leg.audio, clip)
+            self._music = self._parts.music.play_to(self._leg.audio, [clip])
 
     async def _look(self) -> None:
         if self._agent is not None:
             if not self._agent_named:
                 self._agent_named = True
+                facts = self._facts(self._agent)
                 sounds = self._parts.sounds
                 await self._say(
-                    await sounds.connecting(self._active, self._queue, self._language, self._agent)
+                    await sounds.connecting(self._active, self._queue.name, self._language, facts)
                 )
             return
         now, position = self._runner.now, self._runner.position(self._entry)
         estimate = self._parts.forecasts.of(self._entry)
         self._show(position, None if estimate is None else (estimate.low_s, estimate.high_s))
-        phrase = None if estimate is None else wait_phrase(estimate)
+        promise, phrase = self._phrase(estimate)
         if self._asked:
             self._asked = False
             sayings = self._announcer.answer(now, position, phrase)
         else:
             expected_s = None if estimate is None else estimate.median_s
             sayings = self._announcer.announce(now, position, phrase, expected_s)
+        if any(isinstance(saying, ExpectedWait) for saying in sayings):
+            self._told.promise = promise
         if sayings:
-            self._runner.record(
-                JournalKind.ANNOUNCED,
-                entry=self._entry,
-                queue=self._queue.name,
-                said=[saying.name for saying in sayings],
-                position=position,
-                **({} if estimate is None else _figures(estimate.median_s, estimate.low_s, estimate.high_s)),
-            )
+            self._record(sayings, position, estimate)
             await self._announce(sayings)
+
+    def _record(self, sayings: Sequence[Saying], position: int | None, estimate: Estimate | None) -> None:
+        details: dict[str, object] = {"said": [saying.name for saying in sayings], "position": position}
+        if estimate is not None:
+            details["estimate_s"] = round(estimate.median_s, 1)
+            details["low_s"], details["high_s"] = round(estimate.low_s, 1), round(estimate.high_s, 1)
+        self._runner.record(JournalKind.ANNOUNCED, entry=self._entry, queue=self._queue.name, details=details)
+
+    def _phrase(self, estimate: Estimate | None) -> tuple[Promise, WaitPhrase | None]:
+        """How the estimate would be told, and what would then be promised."""
+        promise = copy(self._told.promise)
+        if estimate is None:
+            return promise, None
+        told = promise.tell(estimate)
+        reason = None if told.reason is None else told.reason.value
+        return promise, phrase_of(told.phrase.value, told.minutes, reason)
 
     async def _announce(self, sayings: Sequence[Saying]) -> None:
         try:
-            prompts = saying_prompts(self._active.plan, self._language, self._queue, sayings)
-            await self._say(await self._parts.sounds.clips(self._active, prompts))
+            clips = await self._parts.sounds.sayings(
+                self._active, self._queue.name, self._language, sayings, self._facts(None)
+            )
+            await self._say(clips)
         finally:
             self._announcer.finished(self._runner.now)
 
@@ -220,7 +244,3 @@ class WaitingRoom:
     def _waited_s(self) -> float:
         entry = self._runner.entry(self._entry)
         return 0.0 if entry is None else self._runner.now - entry.enqueued_at
-
-
-def _figures(median_s: float, low_s: float, high_s: float) -> dict[str, float]:
-    return {"estimate_s": round(median_s, 1), "low_s": round(low_s, 1), "high_s": round(high_s, 1)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gateway.switch.hearing import Ear, Hearing, Loop, Voice
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 class Wiring:
     """The connections of one conversation. `loops`: what to play for each; one that is missing is silence."""
 
-    def __init__(self, connector: Connector, music: MusicOnHold, loops: Mapping[Loop, Clip]) -> None:
+    def __init__(
+        self, connector: Connector, music: MusicOnHold, loops: Mapping[Loop, Sequence[Clip]]
+    ) -> None:
         self._connector = connector
         self._music = music
         self._loops = loops
@@ -49,5 +51,5 @@ class Wiring:
                 listening.stop()
                 del self._playing[port]
         for port, loop in wanted.items():
-            if port not in self._playing and loop in self._loops:
+            if port not in self._playing and self._loops.get(loop):
                 self._playing[port] = (loop, self._music.play_to(port, self._loops[loop]))

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gateway.call.cause import Cause
 from gateway.call.leg import CallLeg
 from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.switch.call_recording import Recordings
@@ -30,6 +31,21 @@ from tests.fakes.leg import FakeFarEnd, FakeLeg, fake_inbound, fake_outbound
 RATE = 8000
 MUSIC = "music-tune"
 RINGBACK = "music-ringback"
+
+
+class FakeLine:
+    """A line that lasts for one call, or `standing`, for several."""
+
+    def __init__(self, leg: FakeLeg, *, standing: bool = False) -> None:
+        self.leg = leg
+        self.standing = standing
+        self.released = 0
+        self._hanging_up: asyncio.Task[None] | None = None
+
+    def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
+        self.released += 1
+        if not self.standing:
+            self._hanging_up = asyncio.get_running_loop().create_task(self.leg.hang_up(cause))
 
 
 class PressedKeys:
@@ -79,7 +95,7 @@ class FakeReach:
             far_end.answer()
             await leg.next_event()
         self.legs[name] = leg
-        return Reached(leg, agent)
+        return Reached(FakeLine(leg), agent)
 
 
 def _addressee(target: Target) -> tuple[str, str]:
@@ -123,21 +139,23 @@ class Scenario:
         )
         self.caller: FakeLeg
         self.agent: FakeLeg
+        self.line: FakeLine
         self.conversation: Conversation
         self.running: asyncio.Task[ConversationEnd]
 
-    async def start(self, **options: Any) -> Conversation:
+    async def start(self, *, standing: bool = False, **options: Any) -> Conversation:
         self.caller, _ = await answered("", inbound=True)
         self.agent, _ = await answered("ann")
+        self.line = FakeLine(self.agent, standing=standing)
         self.live.open("call-1", self.caller, self.clock.utc(), hang_up=self.caller.hang_up)
         self.conversation = Conversation(
             CallIdentity("call-1", "entry-1", "billing"),
             self.caller,
             self.parts,
-            hold_music=self.tune,
+            hold_music=[self.tune],
             **options,
         )
-        run = self.conversation.run("ann", self.agent, self.keys)
+        run = self.conversation.run("ann", self.line, self.keys)
         self.running = asyncio.get_running_loop().create_task(run)
         await settle()
         return self.conversation
@@ -159,7 +177,8 @@ class Scenario:
         self.check_undone()
 
     def check_undone(self) -> None:
-        """Nobody is connected, no player is open, no timer runs and no task is left."""
+        """Nobody is connected, no player is open, no timer runs, no task is left, the line is given back."""
+        assert self.line.released == 1
         assert self.bridge.hears == {}
         assert self.bridge.players == []
         assert self.timers.running == 0

@@ -44,6 +44,7 @@ class Place:
     lane: Lane | None = None  # None: not placed
     ready: bool = False  # in `lane.ready`
     holder: Agent | None = None  # waits for this agent alone
+    sent_until: float = 0.0  # until then, because another agent sent it there
     offers: dict[str, OpenOffer] | None = None
     accepted: OpenOffer | None = None
     made: int = 0  # offers so far, for their names

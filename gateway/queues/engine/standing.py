@@ -143,7 +143,7 @@ def _holder(floor: Floor, place: Place) -> Agent | None:
 
 def _held_until(place: Place) -> float:
     due_at = place.joined_at if place.not_before is None else max(place.joined_at, place.not_before)
-    return due_at + place.line.settings.sticky_s
+    return max(due_at + place.line.settings.sticky_s, place.sent_until)
 
 
 def unready(place: Place) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 
 from gateway.queues.entry import TRANSITIONS, EntrySignal, EntryState
 from gateway.queues.figures import AgentFigures, QueueFigures
-from gateway.queues.intervals import Interval
+from gateway.queues.intervals import Interval, Span
 from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.queues.reports import Figures
 
@@ -28,7 +28,7 @@ KINDS = {
     EntrySignal.FINISHED: K.FINISHED,
     EntrySignal.REQUEUED: K.REQUEUED,
     EntrySignal.CALLBACK: K.CALLBACK_REQUESTED,
-    EntrySignal.RETURNING: K.CALLBACK_RETURNED,
+    EntrySignal.RETURNING: K.RETURNED,
     EntrySignal.DIALLING: K.CALLBACK_DIALLED,
     EntrySignal.ABANDONED: K.ABANDONED,
     EntrySignal.TIMED_OUT: K.LEFT,
@@ -81,6 +81,8 @@ def journals(draw: st.DrawFn) -> Sequence[JournalEvent]:
         if signal is EntrySignal.REQUEUED:
             to = draw(st.sampled_from(QUEUES))
             details, queue = {"from": queue}, to
+        elif signal is EntrySignal.RETURNING:
+            details = {"reason": "caller_returned"}
         elif KINDS[signal] is K.LEFT:
             details = {
                 "reason": "timed_out" if signal is EntrySignal.TIMED_OUT else draw(st.sampled_from(REASONS))
@@ -105,7 +107,8 @@ def folded(events: Sequence[JournalEvent], interval: Interval = Interval.TOTAL) 
 def sums(figures: Figures) -> dict[str, QueueFigures | AgentFigures]:
     """Over all intervals; the longest wait is the longest of all."""
     found: dict[str, QueueFigures | AgentFigures] = {}
-    for _, name, one in (*figures.queues(), *figures.agents()):
+    rows: list[tuple[Span, str, QueueFigures | AgentFigures]] = [*figures.queues(), *figures.agents()]
+    for _, name, one in rows:
         before = found.get(name)
         if before is None:
             found[name] = replace(one)
@@ -188,6 +191,6 @@ def _as_callback(story: Sequence[JournalEvent]) -> bool:
     turns = [
         one.kind is K.CALLBACK_REQUESTED or bool(one.details.get("callback"))
         for one in story
-        if one.kind in (K.JOINED, K.CALLBACK_REQUESTED, K.CALLBACK_RETURNED, K.REQUEUED)
+        if one.kind in (K.JOINED, K.CALLBACK_REQUESTED, K.REQUEUED) or "reason" in one.details
     ]
     return turns[-1]

@@ -77,7 +77,7 @@ def test_waits_for_a_callback_are_not_waits_on_the_line(rig: Rig) -> None:
         line(900, K.LEFT, "made", reason="cancelled", wait_s=900),
         line(900, K.CONNECTED, "restored", agent="ann", wait_s=9000),
         line(0, K.JOINED, "back", callback=True),
-        line(5, K.CALLBACK_RETURNED, "back"),
+        line(5, K.RETURNED, "back", reason="caller_returned"),
         line(9, K.CONNECTED, "back", agent="ann", wait_s=9),
     )
 
@@ -135,7 +135,7 @@ def test_an_announcement_that_nothing_can_be_said_of_is_forgotten(rig: Rig, end:
     rig.see(
         line(0, K.ANNOUNCED, estimate_s=100),
         line(30, end),
-        line(40, K.CALLBACK_RETURNED),
+        line(40, K.RETURNED, reason="caller_returned"),
         line(90, K.CONNECTED, agent="ann"),
     )
 
@@ -156,7 +156,7 @@ def view(name: str, waiting: int, oldest_at: float | None) -> QueueView:
 
 def test_how_queues_stand_is_read_at_the_scrape() -> None:
     today = Today(lambda: at(60), thresholds_of([]))
-    today.add_all([line(0, K.JOINED), line(10, K.CONNECTED, agent="ann", wait_s=10)])
+    today.recall([line(0, K.JOINED), line(10, K.CONNECTED, agent="ann", wait_s=10)])
     agents = [
         agent("ann", Presence.AVAILABLE, AgentState.IDLE, "support", "sales"),
         agent("bob", Presence.ON_BREAK, AgentState.IDLE, "support"),

@@ -80,8 +80,8 @@ def test_a_requeued_caller_waits_again() -> None:
 
 
 def test_a_priority_that_was_set_stays() -> None:
-    assert after(JOINED, line(9, K.PRIORITY, to=7, by="sue")).priority == 7
-    assert after(JOINED, line(9, K.PRIORITY)).priority == 2
+    assert after(JOINED, line(9, K.PRIORITY, priority=7, to=9, by="sue")).priority == 7
+    assert after(JOINED, line(9, K.PRIORITY, to=9, by="rule")).priority == 2  # follows from the time again
 
 
 def test_a_callback_from_asking_to_answering() -> None:
@@ -98,8 +98,8 @@ def test_a_callback_from_asking_to_answering() -> None:
     assert (after(*dialled).attempts, after(*dialled).state) == (1, S.CALLBACK_DIALING)
     assert (after(*failed).not_before, after(*failed).attempts, after(*failed).agent) == (900.0, 1, "")
     assert after(*returned).state is S.CALLBACK_WAITING
-    assert after(*failed, line(40, K.CALLBACK_RETURNED, call_id="c2")).call_id == "c2"
-    assert after(*failed, line(40, K.CALLBACK_RETURNED, call_id="c2")).state is S.WAITING
+    assert after(*failed, line(40, K.RETURNED, reason="caller_returned", call_id="c2")).call_id == "c2"
+    assert after(*failed, line(40, K.RETURNED, reason="caller_returned", call_id="c2")).state is S.WAITING
 
 
 def test_details_that_make_no_sense_leave_things_as_they_are() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gateway.queues.figures import QueueFigures, Thresholds, row_of
@@ -24,7 +26,7 @@ def support(*events: JournalEvent) -> QueueFigures:
     return folded(*events).queue("support", at(0))
 
 
-def call(entry: str, joined: float, waited: float, end: JournalKind, **details: object) -> list[JournalEvent]:
+def call(entry: str, joined: float, waited: float, end: JournalKind, **details: Any) -> list[JournalEvent]:
     return [
         line(joined, K.JOINED, entry),
         line(joined + waited, end, entry, agent="ann" if end is K.CONNECTED else "", **details),
@@ -291,7 +293,7 @@ def test_who_calls_again_instead_of_being_called_waits_from_then() -> None:
     figures = support(
         line(0, K.JOINED),
         line(10, K.CALLBACK_REQUESTED, promised_low_s=60, promised_high_s=120),
-        line(500, K.CALLBACK_RETURNED, position=1),
+        line(500, K.RETURNED, reason="caller_returned", position=1),
         line(512, K.CONNECTED, agent="ann", wait_s=512),
     )
 

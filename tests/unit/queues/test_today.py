@@ -27,7 +27,7 @@ def test_at_midnight_the_figures_begin_again() -> None:
     today = Today(
         clock, thresholds_of([]), ZoneInfo("Asia/Tokyo")
     )  # nine in the morning is six in the evening
-    today.add_all([line(0, K.JOINED), line(10, K.CONNECTED, agent="ann"), line(60, K.FINISHED)])
+    today.recall([line(0, K.JOINED), line(10, K.CONNECTED, agent="ann"), line(60, K.FINISHED)])
     clock.utc = at(100)
     before = today.queue("support").answered
 
@@ -47,6 +47,21 @@ def test_yesterday_is_forgotten() -> None:
         today.add(line(day * DAY_S, K.JOINED, f"e{day}"))
 
     assert len(list(today._figures.queues())) == 1
+
+
+def test_what_happens_while_the_past_is_told_comes_after_it() -> None:
+    clock = Clock()
+    today = Today(clock, thresholds_of([]))
+    today.catch_up()
+    clock.utc = at(60)
+    today.add(line(60, K.CONNECTED, agent="ann"))
+    while_told = today.queue("support").answered
+    today.recall([line(0, K.JOINED)])
+    today.caught_up()
+    today.add(line(90, K.FINISHED))
+
+    assert while_told == 0
+    assert (today.queue("support").asa_s, today.queue("support").talk_s) == (60, 30)
 
 
 def test_what_agents_do_now_counts_up_to_now() -> None:

@@ -74,7 +74,7 @@ class Node:
             self.open_player, self.log, self.observer, FakeClock(self.timers), timers=self.timers
         )
 
-    def open_player(self, _leg: CallLeg) -> FakePlayer:
+    def open_player(self, _call_id: str, _leg: CallLeg) -> FakePlayer:
         self.players.append(FakePlayer())
         return self.players[-1]
 

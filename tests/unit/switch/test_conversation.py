@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from gateway.call.cause import Cause
+from gateway.call.leg import DigitPressed, DigitSource
 from gateway.call.state import LegState
 from gateway.errors import WrongState
 from gateway.queues.journal import JournalKind
@@ -477,15 +478,15 @@ async def test_keys_can_be_pressed_on_a_screen(scenario: Scenario) -> None:
 # ---- faults
 
 
-async def test_a_leg_that_cannot_be_ended_keeps_nobody_from_ending(scenario: Scenario) -> None:
-    async def broken(_agent: str, _leg: object) -> None:
-        raise RuntimeError("the endpoint is stuck")
+async def test_a_standing_line_stays_up(scenario: Scenario) -> None:
+    await scenario.start(standing=True)
 
-    scenario = Scenario(dismiss=broken)
-    await scenario.start()
     scenario.conversation.hang_up()
 
     assert isinstance(await scenario.end(), AgentHungUp)
+    assert scenario.agent.state is LegState.CONFIRMED
+    scenario.agent.far_end.press("1")  # its events are whoever's who lent it
+    assert await scenario.agent.next_event() == DigitPressed("1", DigitSource.RTP_EVENT)
 
 
 async def test_a_fault_of_ours_ends_the_conversation_and_says_so(scenario: Scenario) -> None:
@@ -509,27 +510,6 @@ async def test_a_bridge_that_breaks_at_the_join_ends_the_agents_leg(scenario: Sc
 
     assert isinstance(await scenario.end(), Faulted)
     assert scenario.agent.far_end.ended_with == "BYE"
-
-
-async def test_a_second_cancellation_leaves_nobody_on_the_line(scenario: Scenario) -> None:
-    released = asyncio.Event()
-
-    async def slow(_agent: str, leg: FakeLeg) -> None:
-        await released.wait()
-        await leg.hang_up()
-
-    scenario = Scenario(dismiss=slow)
-    await scenario.start()
-    scenario.running.cancel()
-    await settle()
-    scenario.running.cancel()
-    await settle()
-    released.set()
-    await settle()
-
-    assert scenario.running.cancelled()
-    assert scenario.agent.far_end.ended_with == "BYE"
-    scenario.check_undone()
 
 
 # ---- what screens see

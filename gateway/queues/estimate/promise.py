@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from gateway.queues.estimate import Estimate, Expectation
+from gateway.queues.estimate.estimator import Estimate, Expectation
 
 MOST_MINUTES: Final = 30
 """Above this only "more than 30 minutes" is said."""

@@ -16,11 +16,17 @@ from typing import Any, Final
 SCORES: Final = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 """Standard normal scores at which a forecast is kept until its wait is over."""
 
-OUTSIDE: Final = 0.09
-"""Wanted beyond each bound: a little less than a tenth, since who promises 80 % must not give 79."""
+OUTSIDE: Final = 0.07
+"""Wanted beyond each bound: less than a tenth, since who promises 80 % must not give 79."""
 
-STEP: Final = 0.12
-MEDIAN_STEP: Final = 0.06
+SLACK_S: Final = 3.0
+"""People don't act to the second, whatever is known: the band reaches this much further at both ends."""
+
+STEP: Final = 0.02
+MEDIAN_SHARE: Final = 0.25
+ALONE: Final = 20
+"""So many open forecasts still count in full."""
+
 LIMIT: Final = 10.0
 START: Final = 1.4
 
@@ -45,11 +51,16 @@ class Calibration:
         self.middle = middle
         self.high = high
 
-    def learn(self, score: float) -> None:
-        """The score that a wait turned out to have."""
-        self.low = _track(self.low, STEP, score, OUTSIDE)
-        self.middle = _track(self.middle, MEDIAN_STEP, score, 0.5)
-        self.high = _track(self.high, STEP, score, 1.0 - OUTSIDE)
+    def learn(self, wait_s: float, forecast: Sequence[float], together: int) -> None:
+        """A wait is over that had been forecast, or has exceeded everything promised (inf).
+
+        `together`: how many forecasts of the queue were open with it. What happens to one then happens to all
+        (one long call delays everybody behind it), so each of them teaches the less.
+        """
+        step = STEP * min(1.0, ALONE / max(together, 1))
+        self.low = _track(self.low, step, score_of(wait_s + SLACK_S, forecast), OUTSIDE)
+        self.middle = _track(self.middle, step * MEDIAN_SHARE, score_of(wait_s, forecast), 0.5)
+        self.high = _track(self.high, step, score_of(wait_s - SLACK_S, forecast), 1.0 - OUTSIDE)
 
     def band(self) -> tuple[float, float, float]:
         """Scores of the low end, the median and the high end, in order."""
