@@ -120,6 +120,11 @@ class Conversation:
         serving = self.floor.parties.get(Party.AGENT)
         return serving.agent if serving is not None else ""
 
+    def party_of(self, agent: str) -> Party | None:
+        """The place of an agent who takes part."""
+        parties = self.floor.parties.items()
+        return next((party for party, who in parties if agent and who.agent == agent), None)
+
     @property
     def consults(self) -> str:
         """The target while one is consulted, else ""."""
