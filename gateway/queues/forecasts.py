@@ -20,7 +20,7 @@ from gateway.queues.runner import QueueRunner
 log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 5.0
-FRESH_S: Final = 0.5
+FRESH_S: Final = 1.0
 SAVE_EVERY_S: Final = 300.0
 
 
@@ -33,6 +33,7 @@ class Forecasts:
         self._estimator = Estimator()
         self._found: dict[str, Expectation] = {}
         self._found_at = 0.0
+        self._newcomers: dict[str, tuple[float, Estimate | None]] = {}
         runner.observe(lambda event: self._estimator.learn(event))
 
     async def load(self) -> None:
@@ -95,7 +96,17 @@ class Forecasts:
         )
 
     def of_newcomer(self, queue: str) -> Estimate | None:
-        """What somebody who joined `queue` now would have to wait; None when nobody knows."""
+        """What somebody who joined `queue` now would have to wait; None when nobody knows. Asked for at every
+        step of every call, so it is reckoned anew once in FRESH_S only.
+        """
+        now = self._runner.now
+        asked_at, known = self._newcomers.get(queue, (-FRESH_S, None))
+        if now - asked_at >= FRESH_S:
+            known = self._joining(queue)
+            self._newcomers[queue] = (now, known)
+        return known
+
+    def _joining(self, queue: str) -> Estimate | None:
         skills = next((dict(one.skills) for one in self._runner.settings() if one.name == queue), {})
         found = self._estimator.joining(self._situation(), queue, skills)
         return found if isinstance(found, Estimate) else None

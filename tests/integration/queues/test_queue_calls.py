@@ -8,7 +8,9 @@ from tests.integration.peers.wait import until
 from tests.integration.queues.centre import MUSIC_HZ, contact_centre, hears, talking
 
 CALLER_HZ, AGENT_HZ = 700.0, 1100.0
-QUIET = "{music: music.wav, announce: {welcome: none, on_entry: false, every: 0s}, wrap_up: 0s, join: logged_in}"
+QUIET = (
+    "{music: music.wav, announce: {welcome: none, on_entry: false, every: 0s}, wrap_up: 0s, join: logged_in}"
+)
 
 
 async def test_a_caller_waits_with_music_and_then_the_two_hear_each_other(tmp_path: Path) -> None:
