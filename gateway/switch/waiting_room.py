@@ -20,11 +20,10 @@ from gateway.call.screen import QueuePlace, screen_of
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.waiting_words import WaitingFacts
-from gateway.queues.estimate import Estimate
+from gateway.queues.estimate import Estimate, Promise
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import JournalKind
 from gateway.queues.phrases import WaitPhrase, phrase_of
-from gateway.queues.promise import Promise
 from gateway.queues.runner import QueueRunner
 from gateway.queues.waiting import Announcer, ExpectedWait, Heard, Saying
 from gateway.switch.control import LegControl

@@ -108,7 +108,7 @@ class Estimator:
             case JournalKind.CALLBACK_REQUESTED:
                 self._callbacks.add(event.entry)
                 self._followed.forget(event.entry, now)
-            case JournalKind.CALLBACK_RETURNED:
+            case JournalKind.RETURNED if details.get("reason") == "caller_returned":
                 self._callbacks.discard(event.entry)
             case JournalKind.LEFT:
                 self._callbacks.discard(event.entry)
