@@ -50,6 +50,7 @@ class Centre:
     key: str
     agents: Mapping[str, Agent]
     stack: AsyncExitStack = field(repr=False)
+    calls: list[UaCall] = field(default_factory=list, repr=False)  # of callers
 
     async def request(self, method: str, path: str, body: Any = None) -> httpx.Response:
         url = f"http://{LOOPBACK}:{self.gateway.http_port}{path}"
@@ -99,7 +100,20 @@ class Centre:
         phone = await self.caller(name)
         call = await phone.call(self.gateway.uri(NUMBERS[queue]))
         await call.status(200)
+        self.calls.append(call)
         return call
+
+    async def clear(self) -> None:
+        """Every caller hangs up, and nobody is on duty or writes notes."""
+        for call in self.calls:
+            if not call.requests("BYE"):
+                call.bye()
+        self.calls.clear()
+        for agent in self.agents.values():
+            while not agent.phone.incoming.empty():
+                agent.phone.incoming.get_nowait()
+            await self.request("PUT", f"/v1/agents/{agent.id}/wrap-up", {"end": True})
+        await self.on_duty()
 
     async def wait_in(self, queue: str, name: str = "caller") -> UaCall:
         """The same, and its caller has a place."""

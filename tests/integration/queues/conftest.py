@@ -23,7 +23,7 @@ async def shared_centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 @pytest_asyncio.fixture(loop_scope="module")
 async def centre(shared_centre: Centre) -> AsyncIterator[Centre]:
     yield shared_centre
-    await shared_centre.on_duty()
+    await shared_centre.clear()
 
     async def empty() -> bool:
         return await shared_centre.gateway.metric("ringback_calls_active") == 0

@@ -195,9 +195,9 @@ async def test_wrap_up_can_be_extended_and_ended(centre: Centre) -> None:
     await caller.request("BYE")
     await centre.until_state("ann", "wrap_up")
 
-    before = (await centre.get("/v1/agents/ann"))["wrap_up_left_s"]
+    before = (await centre.get("/v1/agents/ann"))["wrap_up_until"]
     await centre.request("PUT", "/v1/agents/ann/wrap-up", {"extend_s": 60})
-    after = (await centre.get("/v1/agents/ann"))["wrap_up_left_s"]
+    after = (await centre.get("/v1/agents/ann"))["wrap_up_until"]
     assert after > before
     await centre.request("PUT", "/v1/agents/ann/wrap-up", {"end": True, "disposition": "resolved"})
     assert await centre.state_of("ann") == "idle"
