@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import pytest_asyncio
@@ -200,15 +200,19 @@ def check_entries(events: tuple[StoredEvent, ...]) -> None:
 
 
 def check_agents(events: tuple[StoredEvent, ...]) -> None:
-    """No agent was offered, or talked in, two calls at a time."""
-    busy: dict[str, str] = {}
-    over: Any = (JournalKind.MISSED, JournalKind.FINISHED, JournalKind.RETURNED, JournalKind.REQUEUED)
+    """Whoever was offered a call was idle just then, and had hung up what they were connected to before."""
+    states = dict.fromkeys(AGENTS, "idle")
+    connected: dict[str, str] = {}
     for stored in events:
         event = stored.event
-        if event.kind is JournalKind.OFFERED:
-            assert event.agent not in busy, (
-                f"{event.agent} has {busy.get(event.agent)} and is offered {event.entry}"
+        if event.kind is JournalKind.AGENT_STATE:
+            states[event.agent] = str(event.details["state"])
+            if states[event.agent] == "idle":
+                connected.pop(event.agent, None)
+        elif event.kind is JournalKind.OFFERED:
+            assert states[event.agent] == "idle", (
+                f"{event.agent} is offered a call when {states[event.agent]}"
             )
-            busy[event.agent] = event.entry
-        elif event.kind in over and busy.get(event.agent) == event.entry:
-            del busy[event.agent]
+        elif event.kind is JournalKind.CONNECTED:
+            assert event.agent not in connected, f"{event.agent} has two calls"
+            connected[event.agent] = event.entry
