@@ -21,7 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.load import dialplans
+from tests.load import dialplans, queueing
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -120,6 +120,11 @@ class Bench:
         console.log("dialplans")
         self.found["dialplans"] = [await asyncio.to_thread(dialplans.run, console)]
 
+    async def queues(self) -> None:
+        """Matches of the queue engine with 10,000 callers and 2,000 agents."""
+        console.log("queues")
+        self.found["queues"] = [await asyncio.to_thread(queueing.run, console)]
+
     async def _media(self, mode: str, calls: int, *, spinning: bool = False) -> MediaCost:
         console.log(f"{mode}, {calls} calls{', spinning' if spinning else ''}")
         line = await media_cost(mode, calls, self.seconds, spinning=spinning)
@@ -145,6 +150,7 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "latency": Bench.latency,
     "key": Bench.key,
     "dialplans": Bench.dialplans,
+    "queues": Bench.queues,
 }
 
 
