@@ -21,7 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.load import dialplans, journal
+from tests.load import dialplans, journal, queueing
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -125,6 +125,11 @@ class Bench:
         console.log("journal")
         self.found["journal"] = await journal.run(self.directory, console)
 
+    async def queues(self) -> None:
+        """Matches of the queue engine with 10,000 callers and 2,000 agents."""
+        console.log("queues")
+        self.found["queues"] = [await asyncio.to_thread(queueing.run, console)]
+
     async def _media(self, mode: str, calls: int, *, spinning: bool = False) -> MediaCost:
         console.log(f"{mode}, {calls} calls{', spinning' if spinning else ''}")
         line = await media_cost(mode, calls, self.seconds, spinning=spinning)
@@ -151,6 +156,7 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "key": Bench.key,
     "dialplans": Bench.dialplans,
     "journal": Bench.journal,
+    "queues": Bench.queues,
 }
 
 

@@ -48,8 +48,6 @@ def make(floor: Floor, place: Place, agent: Agent) -> None:
     line = place.line
     line.turn += 1
     agent.turns[line.name] = line.turn
-    if place.lane is not None and place.lane in agent.lanes:
-        place.lane.chosen(agent)
     callback = place.in_callback
     floor.note(JournalKind.OFFERED, place, agent, offer=offer.id)
     duty.signal(floor, agent, AgentSignal.RESERVED)
@@ -153,7 +151,7 @@ def _end(floor: Floor, offer: OpenOffer, reason: Miss) -> None:
     if reason in BY_AGENT:
         standing.decline(place, agent, floor.now)
     _release(floor, agent)
-    if reason in OUT_OF_REACH:
+    if reason in OUT_OF_REACH and agent.reachable:
         duty.suspect_device(floor, agent, settings.retry_s)
     elif reason is Miss.BUSY and not offer.accepted and not agent.engaged:
         duty.engage(floor, agent, until=floor.now + settings.retry_s)
@@ -208,4 +206,4 @@ def device_lost(floor: Floor, agent: Agent) -> None:
     duty.set_reachable(floor, agent, False)
     offer = agent.offer
     if offer is not None and not offer.accepted:
-        cancel(floor, offer, Miss.WITHDRAWN)
+        cancel(floor, offer, Miss.DISCONNECTED)
