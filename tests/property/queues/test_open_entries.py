@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import hypothesis.strategies as st
-from hypothesis import given
+from hypothesis import given, settings
 
 from gateway.agents.presence import Presence
 from gateway.agents.profile import AgentProfile, Membership
@@ -90,10 +90,8 @@ class Node:
         self.figures = Figures()
         self.offer = "none"
         self.joined = 0
-        settings = QueueSettings("sales", join=Staffing.ALWAYS, stay=Staffing.ALWAYS, wrap_up_s=5.0)
-        self.handle(
-            Configure((settings, QueueSettings("support", join=Staffing.ALWAYS, stay=Staffing.ALWAYS)))
-        )
+        sales = QueueSettings("sales", join=Staffing.ALWAYS, stay=Staffing.ALWAYS, wrap_up_s=5.0)
+        self.handle(Configure((sales, QueueSettings("support", join=Staffing.ALWAYS, stay=Staffing.ALWAYS))))
         for agent in AGENTS:
             serves = {queue: Membership() for queue in QUEUES}
             self.handle(LogIn(AgentProfile(agent, agent, device="sip:x", queues=serves)))
@@ -155,6 +153,7 @@ class Node:
 steps = st.tuples(moves, st.integers(0, 7), st.sampled_from((0.0, 0.5, 7.0, 60.0)))
 
 
+@settings(deadline=None)
 @given(st.lists(steps, min_size=10, max_size=60))
 def test_what_a_crashed_node_would_read_is_what_the_engine_knew(
     played: Sequence[tuple[Event | str, int, float]],
