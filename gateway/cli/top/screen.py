@@ -300,11 +300,12 @@ class TopScreen(App[None]):
 def _lines(item: dict[str, Any], indent: str = "") -> Iterable[str]:
     """Field by field; nested ones below their own name."""
     for name, value in item.items():
-        if isinstance(value, dict) and value:
-            yield f"{indent}{printable(name)}"
-            yield from _lines(value, indent + "  ")
-        elif isinstance(value, list):
-            words = (printable(str(part)) for part in value)
-            yield f"{indent}{name:<16} {', '.join(words)}"
+        parts = value if isinstance(value, list) else [value]
+        nested = [part for part in parts if isinstance(part, dict) and part]
+        if nested:
+            for part in nested:
+                yield f"{indent}{printable(name)}"
+                yield from _lines(part, indent + "  ")
         else:
-            yield f"{indent}{printable(name):<16} {'-' if value is None else printable(str(value))}"
+            words = ", ".join(printable(str(part)) for part in parts if part is not None)
+            yield f"{indent}{printable(name):<16} {words or '-'}"
