@@ -205,6 +205,8 @@ class TopScreen(App[None]):
         self._redraw()
 
     def _redraw(self) -> None:
+        if not self.is_running or not self.query("#status"):  # the clock strikes while all is taken down
+            return
         now = self._mirror.node_time(time.monotonic())
         status = self.query_one("#status", Static)
         status.set_class(bool(self._said), "lost")
