@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Final
 
@@ -157,8 +157,9 @@ class TopScreen(App[None]):
         Binding("escape", "clear", "all", show=False),
     ]
 
-    def __init__(self, feed: Feed, node: str) -> None:
+    def __init__(self, feed: Feed, node: str, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
+        self._now = now
         self.fault: RingbackError | None = None
         self._feed = feed
         self._node = node
@@ -201,13 +202,13 @@ class TopScreen(App[None]):
             self._said = f"{message.reason}; trying again in {message.retry_in_s:g} s"
         else:
             self._said = ""
-            self._mirror.take(message, time.monotonic())
+            self._mirror.take(message, self._now())
         self._redraw()
 
     def _redraw(self) -> None:
         if not self.is_running or not self.query("#status"):  # the clock strikes while all is taken down
             return
-        now = self._mirror.node_time(time.monotonic())
+        now = self._mirror.node_time(self._now())
         status = self.query_one("#status", Static)
         status.set_class(bool(self._said), "lost")
         said = printable(self._said) or (f"{now:%H:%M:%S} UTC" + (", stopped" if self._paused else ""))
