@@ -28,7 +28,7 @@ ALONE: Final = 20
 """So many open forecasts still count in full."""
 
 LIMIT: Final = 10.0
-START: Final = 1.4
+START: Final = 1.5
 
 
 def score_of(wait_s: float, forecast: Sequence[float]) -> float:

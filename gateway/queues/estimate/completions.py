@@ -70,11 +70,11 @@ class Completions:
         rate_error: float,
     ) -> None:
         self._times = (0.0, *times_s)
-        starts = [float(free), *_steps(first)]
+        starts = _steps(first)
         means, variances = [float(free)], [0.0]
         before = float(free)
         for index, time_s in enumerate(times_s):
-            later = sum(starts[lag] * again[index - lag] for lag in range(index + 1))
+            later = free * again[index] + _convolved(starts, again, index)
             now = free + first[index] + later
             means.append(means[-1] + max(now - before, 0.0) * staffing.expected(time_s) / staffing.now)
             before = now
@@ -156,5 +156,17 @@ def renewals(ends_within: Sequence[float]) -> list[float]:
     steps = _steps(ends_within)
     found: list[float] = []
     for index, share in enumerate(ends_within):
-        found.append(share + sum(steps[lag] * found[index - 1 - lag] for lag in range(index)))
+        found.append(0.0)
+        found[index] = (share + _convolved(steps, found, index)) / (1.0 - steps[0] / 2.0)
     return found
+
+
+def _convolved(starts: Sequence[float], ends: Sequence[float], index: int) -> float:
+    """How many services end by the time at `index`, of those that begin in each step: half-way, on average.
+
+    `ends[k]`: how many do within k + 1 steps of their beginning; none at once.
+    """
+    return sum(
+        starts[lag] * (ends[index - lag] + (ends[index - lag - 1] if lag < index else 0.0)) / 2.0
+        for lag in range(index + 1)
+    )

@@ -31,7 +31,7 @@ def bin_of(duration_s: float) -> int:
 class Durations:
     """Observed durations. `memory`: about how many of the latest count; older ones fade exponentially."""
 
-    def __init__(self, memory: float = 300.0) -> None:
+    def __init__(self, memory: float = 500.0) -> None:
         self._keep = 1.0 - 1.0 / memory
         self._weights = [0.0] * (BINS + 1)
         self._total = 0.0
@@ -106,7 +106,7 @@ class Durations:
         return {"weights": list(self._weights), "sum_s": self._sum_s, "sum_squares": self._sum_squares}
 
     @classmethod
-    def from_json(cls, saved: Mapping[str, Any], memory: float = 300.0) -> Durations:
+    def from_json(cls, saved: Mapping[str, Any], memory: float = 500.0) -> Durations:
         """What `to_json` gave. Raises KeyError, TypeError or ValueError for anything else."""
         durations = cls(memory)
         weights = [float(weight) for weight in saved["weights"]]

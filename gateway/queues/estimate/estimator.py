@@ -12,7 +12,7 @@ from typing import Any, Final
 from gateway.agents.presence import AgentState
 from gateway.queues.entry import EntryState
 from gateway.queues.estimate.calibration import SLACK_S, Calibration
-from gateway.queues.estimate.completions import Completions, Turn, grid, renewals
+from gateway.queues.estimate.completions import Completions, Staffing, Turn, grid, renewals
 from gateway.queues.estimate.followed import Followed
 from gateway.queues.estimate.learned import Arrivals, Learned, Trend
 from gateway.queues.estimate.pools import Pool, Pools, Situation, places
@@ -250,7 +250,8 @@ class Estimator:
                 first[index] += count * share
                 spread[index] += count * share * (1.0 - share)
         whole = self._ends(pool.queue, AgentState.RESERVED, 0.0, times)
-        staffing = self._trends[pool.queue].staffing(pool.size)
+        trend = self._trends.get(pool.queue)
+        staffing = Staffing(pool.size) if trend is None else trend.staffing(pool.size)
         error = math.sqrt(service.variation / learned.talk.count)
         return Completions(times, free, first, spread, renewals(whole), service, staffing, error)
 
