@@ -1,6 +1,6 @@
 """The few phrases in which a wait is told: "less than a minute", "about five minutes". Pure.
 
-Which phrase is right for an estimate is `gateway.queues.promise`'s to say.
+Which phrase is right for an estimate is `gateway.queues.estimate`'s to say.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class WaitPhrase:
 
 
 def phrase_of(kind: str, minutes: int, reason: str | None = None) -> WaitPhrase | None:
-    """The phrase by its words, as `gateway.queues.promise.Told` has them; None for any other word."""
+    """The phrase by its words, as `gateway.queues.estimate.Told` has them; None for any other word."""
     kinds = {known.value: known for known in WaitKind}
     reasons = {known.value: known for known in LongerReason}
     if kind not in kinds:
