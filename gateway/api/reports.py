@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta, tzinfo
@@ -158,9 +159,10 @@ def routes(desk: ReportDesk, keyring: Keyring) -> APIRouter:
 
 async def _figures(desk: ReportDesk, wanted: Wanted, thresholds: ThresholdsOf) -> Figures:
     figures = Figures(wanted.interval, wanted.zone, thresholds, since=wanted.since)
+    parts = desk.ready()
     try:
         async with desk.turn:
-            await fold(desk.ready().journal, figures, wanted.since, wanted.until)
+            await fold(parts.journal, figures, wanted.since, wanted.until, parts.clock.utc())
     except StorageError as error:
         raise HTTPException(503, str(error)) from error
     return figures
@@ -217,6 +219,10 @@ def _rounded(value: float | None) -> float | None:
 # ---- what is asked for
 
 
+_WHEN: Final = "a date, or a time with its zone, of this century, as in 2026-01-05T08:00:00+01:00"
+_YEAR: Final = re.compile(r"20\d\d", re.ASCII)
+
+
 class _Unusable(HTTPException):
     def __init__(self, parameter: str, detail: str) -> None:
         super().__init__(422, f"{parameter}: {detail}")
@@ -230,6 +236,9 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _moment(text: str, parameter: str, zone: tzinfo) -> datetime:
+    text = text.replace(" ", "+")  # a plus sign that the URL didn't escape
+    if _YEAR.match(text) is None:
+        raise _Unusable(parameter, _WHEN)
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -237,12 +246,12 @@ def _moment(text: str, parameter: str, zone: tzinfo) -> datetime:
     else:
         return span_of(datetime(day.year, day.month, day.day, 12, tzinfo=zone), Interval.DAY, zone).start
     try:
-        found = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign that the URL didn't escape
-        if found.tzinfo is not None:
-            return found.astimezone(zone)
-    except (ValueError, OverflowError):
-        pass
-    raise _Unusable(parameter, "a date, or a time with its zone, as in 2026-01-05T08:00:00+01:00")
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise _Unusable(parameter, _WHEN) from None
+    if found.tzinfo is None:
+        raise _Unusable(parameter, _WHEN)
+    return found.astimezone(zone)
 
 
 def _check_range(since: datetime, until: datetime, interval: Interval, zone: tzinfo) -> None:

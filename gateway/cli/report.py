@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway import config
-from gateway.cli.invocation import AsJson, ConfigFile, faults_reported
+from gateway.cli.invocation import AsJson, ConfigFile, Url, faults_reported
 from gateway.cli.node_client import NodeClient
 from gateway.queues.intervals import Interval
 
@@ -27,9 +27,6 @@ Show = Callable[[Any], str]
 Column = tuple[str, str, Show]
 """A member of the rows, its heading, and how its values are shown."""
 
-Url = Annotated[
-    str | None, typer.Option(metavar="URL", help="The node's HTTP address; the configured one without it.")
-]
 Since = Annotated[str | None, typer.Option(help="A date, or a time with its zone; today without it.")]
 Until = Annotated[str | None, typer.Option(help="The same; not included. Now without it.")]
 Division = Annotated[Interval, typer.Option(help="How the range is divided.")]
@@ -62,7 +59,7 @@ def queues(
     """Volumes, waits, service levels and handling of each queue."""
     asked = {"queue": queue, "service_level_s": service_level}
     report = _ask("queues", _range(since, until, interval, timezone) | asked, file, url)
-    _show(report, QUEUE_COLUMNS, as_json, as_csv)
+    show_report(report, QUEUE_COLUMNS, as_json, as_csv)
 
 
 @app.command()
@@ -79,7 +76,7 @@ def agents(
 ) -> None:
     """Offers, conversations, times and occupancy of each agent."""
     report = _ask("agents", _range(since, until, interval, timezone) | {"agent": agent}, file, url)
-    _show(report, AGENT_COLUMNS, as_json, as_csv)
+    show_report(report, AGENT_COLUMNS, as_json, as_csv)
 
 
 def _range(
@@ -94,7 +91,8 @@ def _ask(what: str, parameters: Mapping[str, object], file: ConfigFile, url: str
         return NodeClient.of(config.load(file), url).get(f"/v1/reports/{what}?{urlencode(given, doseq=True)}")
 
 
-def _show(report: dict[str, Any], columns: Sequence[Column], as_json: bool, as_csv: bool) -> None:
+def show_report(report: dict[str, Any], columns: Sequence[Column], as_json: bool, as_csv: bool) -> None:
+    """Print a report as the node gave it: as JSON, as CSV, or its `columns` as a table."""
     if as_json:
         typer.echo(json.dumps(report))
     elif as_csv:

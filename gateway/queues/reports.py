@@ -333,15 +333,14 @@ class Figures:
         return entry
 
     def _span_of(self, at: datetime) -> Span:
-        if self._span is None or at not in self._span:
-            whole = span_of(at, self._interval, self._zone)
-            if self._since is None:
-                self._span = whole
-            elif at < self._since:
-                self._span = Span(ALWAYS.start, self._since)
-            else:
-                self._span = Span(max(whole.start, self._since), whole.end)
-        return self._span
+        span = self._span  # most events fall into the interval of the one before
+        if span is None or at not in span:
+            span = span_of(at, self._interval, self._zone)
+            if self._since is not None:
+                counted = Span(max(span.start, self._since), span.end)
+                span = counted if at >= self._since else Span(ALWAYS.start, self._since)
+            self._span = span
+        return span
 
     def _queue(self, name: str, at: datetime) -> QueueFigures:
         return self._queues.setdefault((self._span_of(at), name), QueueFigures())

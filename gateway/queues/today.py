@@ -59,10 +59,15 @@ class Today:
         self._figures.add(event)
 
     def queue(self, name: str) -> QueueFigures:
+        """Nothing yet while the past is being told, by another thread."""
+        if self._waiting is not None:
+            return QueueFigures()
         return self._figures.queue(name, self._utc())
 
     def agent(self, name: str) -> AgentFigures:
         """Up to now, what they are doing at present included."""
+        if self._waiting is not None:
+            return AgentFigures()
         now = self._utc()
         self._figures.settle(now)
         return self._figures.agent(name, now)

@@ -147,8 +147,8 @@ class JournalWriter:
         """Store what is left, with one try: a stopping node doesn't wait for a dead database."""
         while self._queue and self._problem is None and await self._store_next():
             pass
-        if self._queue:
-            await self._spill(len(self._queue))
+        if self._queue and not await self._spill(len(self._queue)):
+            self._lose(len(self._queue), "the node stops")
         self._settle(False)
         self._metrics.journal_unsaved.set(len(self._queue))
 
@@ -191,20 +191,26 @@ class JournalWriter:
                 self._unsure = True
                 await self._store.write(todo)
         except StorageRefused as error:
-            if len(batch) == 1:
-                self._count_failure(1, error.reason)
-                self._succeeded()
-                return batch
-            # One of them is what the database refuses; the others needn't suffer for it.
-            return [refused for event in batch for refused in await self._write([event])]
+            return await self._write_singly(batch, error.reason)
         except TimeoutError as error:
             self._failed(len(batch), f"the database didn't answer within {self._patience.try_s:.0f} s")
             raise StorageError("write", str(self._problem)) from error
         except StorageError as error:
             self._failed(len(batch), str(error))
             raise
+        except Exception as error:
+            log.exception("journal_fault")
+            return await self._write_singly(batch, str(error))
         self._succeeded()
         return ()
+
+    async def _write_singly(self, batch: Sequence[StoredEvent], reason: str) -> Sequence[StoredEvent]:
+        """One of them is what the database refuses; the others needn't suffer for it."""
+        if len(batch) > 1:
+            return [refused for event in batch for refused in await self._write([event])]
+        self._count_failure(1, reason)
+        self._succeeded()
+        return batch
 
     def _succeeded(self) -> None:
         self._unsure = False
@@ -240,20 +246,22 @@ class JournalWriter:
         """When memory is full, the older half goes into the file."""
         if len(self._queue) > self._patience.memory:
             await self._spill(len(self._queue) - self._patience.memory // 2)
+        self._lose(len(self._queue) - self._patience.limit, "neither the database nor the file takes it")
 
-    async def _spill(self, count: int) -> None:
+    async def _spill(self, count: int) -> bool:
+        """The oldest events go into the file. False when it doesn't take them; they stay."""
         events = list(itertools.islice(self._queue, count))
         try:
             await asyncio.to_thread(self._unsaved.append, events)
         except OSError as error:
             self._metrics.storage_failed("spill")
             log.warning("journal_not_spilled", events=count, reason=str(error))
-            self._lose(len(self._queue) - self._patience.limit, str(error))
-            return
+            return False
         for _ in events:
             self._queue.popleft()
         self._spilled = True
         log.warning("journal_spilled", events=count, file=str(self._unsaved.path))
+        return True
 
     def _lose(self, count: int, reason: str) -> None:
         for _ in range(count):  # in full, numbers too: nothing else has it any more
@@ -291,6 +299,8 @@ class JournalWriter:
             self._spilled = False
             return
         self._spilled = False
+        own = [event.id for event in events if event.node == self._node]
+        self._durable_id = max((self._durable_id, *own))
         if keep:
             log.error("unsaved_events_left", file=str(self._unsaved.path), lines=len(keep))
         if stored := len(events) - len(refused):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import RowMapping, Select, func, insert, select, tuple_
+from sqlalchemy import RowMapping, Select, func, insert, or_, select, tuple_
 
 from gateway.queues.journal import JournalEvent, JournalKind, StoredEvent
 from gateway.storage.database import Database
@@ -15,7 +15,9 @@ from gateway.storage.entries import EntryStore, OpenBook
 from gateway.storage.plain import plain, text
 from gateway.storage.tables import journal
 
-PAGE = 500
+PAGE: Final = 500
+STANDING: Final = timedelta(days=31)
+"""Nobody works longer without an event; and what is read for a report doesn't grow with the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +103,35 @@ class JournalStore:
         return (await self._read(_query(selection).order_by(*backwards).limit(limit)))[::-1]
 
     async def standing(self, at: datetime) -> Sequence[StoredEvent]:
-        """Of each agent the last presence and the last state before `at`: what a report begins with."""
+        """Of each agent the last presence and the last state before `at`: what a report begins with.
+
+        What was before their node last started or stopped is over, and so is what they did a month ago.
+        """
+        lately = (journal.c.at < at, journal.c.at >= at - STANDING)
+        lives = (JournalKind.STARTED.value, JournalKind.STOPPED.value)
         kinds = (JournalKind.AGENT_PRESENCE.value, JournalKind.AGENT_STATE.value)
+        life = (
+            select(journal.c.node, func.max(journal.c.at).label("at"))
+            .where(journal.c.kind.in_(lives), *lately)
+            .group_by(journal.c.node)
+            .subquery()
+        )
         last = (
             select(journal.c.agent, journal.c.kind, func.max(journal.c.at).label("at"))
-            .where(journal.c.kind.in_(kinds), journal.c.at < at)
+            .where(journal.c.kind.in_(kinds), *lately)
             .group_by(journal.c.agent, journal.c.kind)
             .subquery()
         )
-        query = select(journal).join(
-            last,
-            (journal.c.agent == last.c.agent) & (journal.c.kind == last.c.kind) & (journal.c.at == last.c.at),
+        query = (
+            select(journal)
+            .join(
+                last,
+                (journal.c.agent == last.c.agent)
+                & (journal.c.kind == last.c.kind)
+                & (journal.c.at == last.c.at),
+            )
+            .outerjoin(life, journal.c.node == life.c.node)
+            .where(or_(life.c.at.is_(None), journal.c.at >= life.c.at))
         )
         return await self._read(query.order_by(journal.c.at, journal.c.node, journal.c.id))
 

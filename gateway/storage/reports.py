@@ -33,13 +33,15 @@ _PASSED_OVER: Final = frozenset(
 )
 
 
-async def fold(store: JournalStore, figures: Figures, since: datetime, until: datetime) -> None:
-    """Feed `figures`, which begin at `since` too, with the journal of a range of time.
+async def fold(
+    store: JournalStore, figures: Figures, since: datetime, until: datetime, now: datetime
+) -> None:
+    """Feed `figures`, which begin at `since` too, with the journal of a range of time, up to `now` at most.
 
     Raises StorageError.
     """
     await _feed(store, figures.add_all, since, until)
-    figures.settle(until)
+    figures.settle(min(until, now))
     figures.forget(since)
 
 

@@ -74,7 +74,7 @@ async def run(directory: Path, console: Console) -> list[dict[str, Any]]:
     for read in reads:
         table.add_row(read.what, str(read.rows), f"{read.seconds:.2f}")
     console.print(table)
-    return [asdict(line) for line in (*found, *reads)]
+    return [*map(asdict, found), *map(asdict, reads)]
 
 
 def _floor(path: Path) -> Durability:
@@ -168,7 +168,8 @@ async def _report(directory: Path) -> Reading:
     await store.write([StoredEvent("node", at, one) for at, one in enumerate(events, 1)])
     figures = Figures(Interval.HALF_HOUR, since=start)
     began = time.perf_counter()
-    await fold(store, figures, start, start + timedelta(days=1))
+    end = start + timedelta(days=1)
+    await fold(store, figures, start, end, end)
     took_s = time.perf_counter() - began
     await database.close()
     return Reading(f"a report of {DAY_CALLS} calls", len(events), took_s)

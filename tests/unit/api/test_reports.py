@@ -203,6 +203,8 @@ async def test_other_forms_are_not_to_be_had(client: httpx.AsyncClient) -> None:
         ({"timezone": "../../etc/passwd"}, "timezone: there is no time zone"),
         ({"since": "yesterday"}, "since: a date, or a time with its zone"),
         ({"since": "2026-01-01T08:00:00"}, "since: a date, or a time with its zone"),
+        ({"since": "1999-12-31"}, "since: a date, or a time with its zone"),
+        ({"until": "9999-12-31T23:59:59-14:00"}, "until: a date, or a time with its zone"),
         ({"since": "0001-01-01T00:00:00+14:00"}, "since: a date, or a time with its zone"),
         ({"since": "2026-01-02", "until": "2026-01-01"}, "until: it has to be later than `since`"),
         ({"since": "2026-01-02"}, "until: it has to be later than `since`"),

@@ -9,11 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from gateway.queues.journal import StoredEvent
-from gateway.storage.database import StorageError, StorageRefused
+from gateway.storage.database import Database, StorageError, StorageRefused
 from gateway.storage.journal import DEFAULT_PATIENCE, JournalPatience, JournalWriter
+from gateway.storage.journal_store import JournalStore, Selection
 from gateway.storage.unsaved import UnsavedEvents
 from monitoring.metrics import Metrics
 from tests.fakes.clock import ManualClock
@@ -27,6 +29,7 @@ class FakeStore:
         self.stored: list[StoredEvent] = []
         self.failures_left = 0
         self.refused: set[int] = set()
+        self.faulty: set[int] = set()
         self.hangs = False
         self.deaf = False  # commits, and then reports a failure
         self.gate: asyncio.Event | None = None
@@ -51,6 +54,8 @@ class FakeStore:
         if self.failures_left > 0:
             self.failures_left -= 1
             raise StorageError("write", "disk I/O error")
+        if self.faulty & {one.id for one in events}:
+            raise OverflowError("int too large to convert")
         if self.refused & {one.id for one in events}:
             raise StorageRefused("write", "value out of range")
         if set(self.ids) & {one.id for one in events}:
@@ -246,6 +251,25 @@ async def test_an_event_that_the_database_refuses_does_not_hold_up_the_others(ri
     assert rig.writer.problem() is None
 
 
+async def test_a_fault_of_ours_in_one_event_costs_that_event_its_row_and_nothing_else(rig: Rig) -> None:
+    rig.store.faulty = {2}
+    rig.append(3)
+    async with rig.running():
+        await rig.until(lambda: rig.store.ids == [1, 3])
+        await rig.until(lambda: rig.spilled() == [2])
+
+
+async def test_what_a_stopping_node_can_put_nowhere_is_in_the_log(rig: Rig) -> None:
+    rig.unsaved.path.mkdir()  # a directory is what the file can't be
+    rig.store.failures_left = 1
+    rig.append(2)
+
+    with capture_logs() as lines:
+        await rig.writer.close()
+
+    assert [line["event"] for line in lines].count("journal_event_lost") == 2
+
+
 async def test_closing_stores_what_is_left(rig: Rig) -> None:
     rig.append(700)
 
@@ -309,3 +333,43 @@ async def test_how_long_an_event_waited_for_the_disk_is_measured(rig: Rig) -> No
     await rig.writer.close()
 
     assert rig.metric("journal_write_seconds_sum") == 0.5
+
+
+async def test_a_full_disk_costs_promises_and_no_event(
+    url: SecretStr, database: Database, tmp_path: Path
+) -> None:
+    """SQLite itself, with as many pages as a disk may have left: "database or disk is full"."""
+    durable = Database.open(url, durable=True)
+    store = JournalStore(durable, "node")
+    clock = ManualClock()
+    freed = asyncio.Event()
+
+    async def wait_for_room(_seconds: float) -> None:
+        await freed.wait()
+
+    unsaved = UnsavedEvents(tmp_path / "unsaved-journal.jsonl")
+    writer = JournalWriter(store, unsaved, Metrics(), "node", sleep=wait_for_room, now=clock.now)
+    task = asyncio.create_task(writer.run())
+    writer.append([event(0)])
+    assert await writer.settled()
+
+    async with durable.transaction("fill") as connection:
+        await connection.exec_driver_sql("PRAGMA max_page_count = 1")  # as many as there are already
+    writer.append([event(number, details={"text": "x" * 1000}) for number in range(1, 200)])
+    promised = await writer.settled()
+    problem = writer.problem()
+    async with durable.transaction("free") as connection:
+        await connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    freed.set()
+    async with asyncio.timeout(10):
+        while writer.problem() is not None:  # noqa: ASYNC110 -- the writer runs meanwhile
+            await asyncio.sleep(0)
+
+    assert not promised
+    assert problem == "storage: write failed: database or disk is full"
+    assert await writer.settled()
+    assert [one.id for one in await store.read(Selection())] == list(range(1, 201))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await writer.close()
+    await durable.close()
