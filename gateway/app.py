@@ -85,10 +85,10 @@ class _Node:
     async def start(cls, settings: Settings, stack: AsyncExitStack) -> _Node:
         """Builds every part in the order in which they depend on each other; `stack` takes them down."""
         metrics, health = Metrics(), Health()
-        desk, calendars = DialplanDesk(), CalendarDesk()
+        desk, calendars, voice = DialplanDesk(), CalendarDesk(), parts.voice_desk(settings)
         metrics.node.info({"version": VERSION, "name": settings.node.name})
         enter = stack.enter_async_context
-        http_port = await enter(parts.http_server(settings, health, metrics, desk, calendars))
+        http_port = await enter(parts.http_server(settings, health, metrics, desk, calendars, voice))
         await enter(parts.background(watch_event_loop(metrics.event_loop_lag.observe)))
         writer = await enter(parts.call_log(settings, metrics, health))
         engine = await enter(parts.media_engine(settings))
@@ -109,6 +109,7 @@ class _Node:
         sip = await enter(
             parts.sip_endpoint(settings, engine, bridge, switchboard.accept, rtp_ports=rtp_ports)
         )
+        await enter(parts.voice_endpoint(settings, engine, bridge, switchboard.accept, metrics, voice))
         log.info(
             "node_ready",
             version=VERSION,

@@ -14,6 +14,7 @@ from gateway.api.auth import HashedKey, Holder, Keyring, Role
 from gateway.api.calendars import CalendarDesk, CalendarParts
 from gateway.api.dialplans import DialplanDesk
 from gateway.api.server import HttpServer
+from gateway.api.voice import VoiceDesk
 from gateway.call.leg import CallLeg
 from gateway.clock import SystemClock
 from gateway.config import Settings
@@ -25,16 +26,20 @@ from gateway.dialplan.prompts import ActivePlan, activate
 from gateway.dialplan.reload import PlanKeeper
 from gateway.dialplan.versions import Loaded, VersionStore
 from gateway.errors import StartupError
+from gateway.handoff.tokens import TokenKey, TokenVerifier
 from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
 from gateway.storage.calls import CallStore
 from gateway.storage.database import Database
 from gateway.storage.unsaved import UnsavedCalls
 from gateway.storage.writer import CallWriter
-from gateway.switch.metering import MetricsObserver
+from gateway.switch.metering import MetricsObserver, MetricsVoiceObserver
 from gateway.switch.recording import RecordedPlayer, recording_path
 from gateway.switch.session import SwitchServices
 from gateway.switch.switchboard import Switchboard
+from gateway.webrtc.endpoint import WebRtcEndpoint
+from gateway.webrtc.leg import WebRtcLeg
+from gateway.webrtc.settings import TurnServer, WebRtcSettings
 from media.bridge import Bridge
 from media.engine import Engine, EngineError, EngineSettings
 from media.engine import State as EngineState
@@ -136,7 +141,12 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def http_server(
-    settings: Settings, health: Health, metrics: Metrics, dialplans: DialplanDesk, calendars: CalendarDesk
+    settings: Settings,
+    health: Health,
+    metrics: Metrics,
+    dialplans: DialplanDesk,
+    calendars: CalendarDesk,
+    voice: VoiceDesk,
 ) -> AsyncIterator[int]:
     app = create_app(
         health=health,
@@ -144,6 +154,7 @@ async def http_server(
         keyring=_keyring(settings),
         dialplans=dialplans,
         calendars=calendars,
+        voice=voice,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
     port = server.bind()
@@ -158,6 +169,69 @@ async def http_server(
 def _keyring(settings: Settings) -> Keyring:
     parts = (key.split(":") for key in settings.http.api_keys)
     return Keyring([HashedKey(Holder(name, Role(role)), sha256) for name, role, sha256 in parts])
+
+
+@asynccontextmanager
+async def voice_endpoint(
+    settings: Settings,
+    engine: Engine,
+    bridge: Bridge,
+    on_call: Callable[[WebRtcLeg], None],
+    metrics: Metrics,
+    desk: VoiceDesk,
+) -> AsyncIterator[WebRtcEndpoint]:
+    """Calls from apps, as long as the block lasts; then `desk` refuses them."""
+    clock = SystemClock()
+    endpoint = WebRtcEndpoint(
+        engine,
+        bridge,
+        _webrtc_settings(settings),
+        on_call,
+        observer=MetricsVoiceObserver(metrics),
+        epoch_s=lambda: clock.utc().timestamp(),
+    )
+    async with endpoint:
+        desk.endpoint = endpoint
+        try:
+            yield endpoint
+        finally:
+            desk.endpoint = None
+
+
+def voice_desk(settings: Settings) -> VoiceDesk:
+    """What the API needs to take calls from apps, but for the endpoint, which comes last."""
+    secret = settings.voice.app_secret
+    keys = [] if secret is None else [TokenKey("", "HS256", secret.get_secret_value())]
+    clock = SystemClock()
+    verifier = TokenVerifier(keys, lambda: clock.utc().timestamp())
+    return VoiceDesk(
+        verifier=verifier,
+        origins=settings.voice.origins,
+        sample_secret=secret.get_secret_value()
+        if secret is not None and settings.voice.sample_page
+        else None,
+    )
+
+
+def _webrtc_settings(settings: Settings) -> WebRtcSettings:
+    voice = settings.voice
+    turn = None
+    if voice.turn_urls and voice.turn_secret is not None:
+        turn = TurnServer(voice.turn_urls, voice.turn_secret.get_secret_value(), voice.turn_lifetime_s)
+    return WebRtcSettings(
+        addresses=voice.addresses,
+        public_address=voice.public_address,
+        udp_ports=voice.udp_ports,
+        stun_urls=voice.stun_urls,
+        turn=turn,
+        relay_own=voice.relay == "offer",
+        relay_only=voice.relay == "only",
+        codecs=voice.codecs,
+        opus_complexity=voice.opus_complexity,
+        resume_s=voice.resume_s,
+        media_timeout_s=voice.media_timeout_s,
+        native_socket=voice.native_socket == "auto",
+    )
 
 
 async def plan_keeper(settings: Settings, engine: Engine, metrics: Metrics) -> PlanKeeper:

@@ -7,10 +7,12 @@ from fastapi import FastAPI
 from gateway.api import calendars as calendar_routes
 from gateway.api import dialplans as dialplan_routes
 from gateway.api import health as health_routes
-from gateway.api import problems
+from gateway.api import problems, web
+from gateway.api import voice as voice_routes
 from gateway.api.auth import Keyring
 from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
+from gateway.api.voice import VoiceDesk
 from gateway.version import VERSION
 from monitoring.health import Health
 from monitoring.metrics import Metrics
@@ -23,6 +25,7 @@ def create_app(
     keyring: Keyring | None = None,
     dialplans: DialplanDesk | None = None,
     calendars: CalendarDesk | None = None,
+    voice: VoiceDesk | None = None,
 ) -> FastAPI:
     """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`."""
     app = FastAPI(
@@ -37,4 +40,6 @@ def create_app(
     keyring = keyring or Keyring()
     app.include_router(dialplan_routes.routes(dialplans or DialplanDesk(), keyring))
     app.include_router(calendar_routes.routes(calendars or CalendarDesk(), keyring))
+    app.include_router(voice_routes.routes(voice or VoiceDesk(), keyring))
+    app.include_router(web.routes(voice or VoiceDesk()))
     return app

@@ -13,6 +13,8 @@ from gateway.errors import StartupError, WrongState
 
 BACKLOG = 128
 GRACE_S = 3
+MAX_WEBSOCKET_MESSAGE = 65_536  # bytes; a longer one closes its socket (1009)
+PING_S = 10.0  # a socket that answers no ping for so long is gone
 
 
 class HttpServer:
@@ -35,6 +37,11 @@ class HttpServer:
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_S,
+                ws="websockets-sansio",
+                ws_max_size=MAX_WEBSOCKET_MESSAGE,
+                ws_ping_interval=PING_S,
+                ws_ping_timeout=PING_S,
+                ws_per_message_deflate=False,  # small messages; and no memory for a compressor a connection
             )
         )
 
