@@ -203,7 +203,9 @@ class VoiceSettings(Section):
     app_secret: SecretStr | None = Field(None, min_length=32)
     """What an app's server signs its callers' tokens with (HS256); without it only API keys are taken."""
     origins: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ()
-    """Of pages that may connect, "https://app.example.com"; any where it is empty, since a token is needed."""
+    """Of pages that may connect, "https://app.example.com"; any where it is empty, since a token is
+    needed.
+    """
     sample_page: bool = False
     """Serve /app with a token for whoever asks: to try, never to run."""
     addresses: Annotated[tuple[Address, ...], BeforeValidator(_split_commas)] = ()

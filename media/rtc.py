@@ -1,8 +1,10 @@
 """The media of a WebRTC leg: a port on the bridge that sends and receives SRTP itself.
 
-Whoever negotiates (ICE, DTLS) hands over a `Transport`: a socket and the keys. From then on native code carries
-every packet: SRTP, the jitter buffer, codecs, keys as RTP events, RTCP. What isn't media (STUN, DTLS) comes back as
-`Packet`. Where there is no socket to hand over, as behind a TURN relay, Python carries the packets both ways with
+Whoever negotiates (ICE, DTLS) hands over a `Transport`: a socket and the keys. From then on native code
+carries every packet: SRTP, the jitter buffer, codecs, keys as RTP events, RTCP. What isn't media (STUN,
+DTLS) comes back as
+`Packet`. Where there is no socket to hand over, as behind a TURN relay, Python carries the packets both ways
+with
 `feed` and `on_packet`, and native code does the rest all the same.
 """
 
@@ -19,8 +21,8 @@ from media.engine import Engine, EventKind
 from media.seat import Seat
 
 OPUS_BITRATE: Final = {8000: 16_000, 16000: 24_000}
-"""Bits a second by the bridge's rate: what RFC 7587 §3.1.1 recommends for narrowband and wideband speech, with
-room for FEC."""
+"""Bits a second by the bridge's rate: what RFC 7587 §3.1.1 recommends for narrowband and wideband speech,
+with room for FEC."""
 
 
 def srtp_profiles() -> tuple[str, ...]:
@@ -74,7 +76,8 @@ class RtcFigures:
 
 
 class RtcPort:
-    """A WebRTC leg's place on the bridge. Methods are called on the event loop, never wait, and may be repeated.
+    """A WebRTC leg's place on the bridge. Methods are called on the event loop, never wait, and may be
+    repeated.
 
     `on_key(down, digit, held_s)`, `on_packet(packet)`: on the event loop.
     """

@@ -33,8 +33,8 @@ CLOSE_UNAVAILABLE: Final = 4503
 
 @dataclass(slots=True)
 class VoiceDesk:
-    """What the route needs of the node; filled when the parts are there. `origins`: of pages that may connect;
-    empty for every one, since nothing here goes by cookies.
+    """What the route needs of the node; filled when the parts are there. `origins`: of pages that may
+    connect; empty for every one, since nothing here goes by cookies.
     """
 
     endpoint: WebRtcEndpoint | None = None

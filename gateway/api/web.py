@@ -16,8 +16,9 @@ from gateway.handoff.tokens import sign
 WEB: Final = Path(__file__).parent.parent / "web"
 
 POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob: mediastream:; "
-    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "media-src 'self' blob: mediastream:; connect-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """No inline code, no other host, no framing. The library itself makes no exception necessary."""
 
@@ -60,7 +61,9 @@ def routes(desk: VoiceDesk) -> APIRouter:
 
     @router.post("/app/token", include_in_schema=False)
     async def token() -> JSONResponse:
-        """What an app's own server would do, after it has found out who is asking. A sample: it asks nobody."""
+        """What an app's own server would do, after it has found out who is asking. A sample: it asks
+        nobody.
+        """
         secret = _require_sample(desk)
         caller = {"sub": f"sample-{secrets.token_hex(4)}", "name": "Sample caller"}
         made = sign(secret, caller, epoch_s=time.time(), lifetime_s=SAMPLE_TOKEN_S, jti=secrets.token_hex(16))
@@ -70,8 +73,8 @@ def routes(desk: VoiceDesk) -> APIRouter:
 
 
 def serve(directory: Path, name: str, *, cross_origin: bool = False) -> Response:
-    """A file below `directory`, with our headers; 404 for everything else. `cross_origin`: pages of other hosts may
-    import it."""
+    """A file below `directory`, with our headers; 404 for everything else. `cross_origin`: pages of other
+    hosts may import it."""
     path = (directory / name).resolve()
     media_type = _TYPES.get(path.suffix)
     if media_type is None or not path.is_relative_to(directory.resolve()) or not path.is_file():

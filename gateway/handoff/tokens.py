@@ -3,8 +3,8 @@
     {"sub": "customer-4711", "aud": "ringback", "iat": …, "exp": …, "jti": "once",
      "name": "Ada", "number": "+15551234", "to": ["100"], "context": {…}}
 
-A token says who calls and what they may call; it lives for minutes and opens one session. Keys are found by `kid`, so
-that each app can have its own, of its own algorithm: `TokenKey` is a row of that table.
+A token says who calls and what they may call; it lives for minutes and opens one session. Keys are found by
+`kid`, so that each app can have its own, of its own algorithm: `TokenKey` is a row of that table.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ class TokenVerifier:
     def _decode(self, token: str) -> dict[str, Any]:
         key = self._key_of(token)
         try:
-            # PyJWT reads the system's clock, which is ours too; the algorithm is the key's, never the token's.
+            # PyJWT reads the system's clock, which is ours too; the algorithm is the key's, never the
+            # token's.
             payload: dict[str, Any] = jwt.decode(
                 token,
                 key.material,

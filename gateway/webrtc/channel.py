@@ -1,7 +1,8 @@
 """One session's messages over sockets that come and go: none is lost, none counts twice. Pure.
 
-Both ends number what they say. Whoever connects again names the last number that it has seen, and gets what came
-after it. What isn't acknowledged is kept, up to a bound; a far end that never acknowledges loses its session.
+Both ends number what they say. Whoever connects again names the last number that it has seen, and gets what
+came after it. What isn't acknowledged is kept, up to a bound; a far end that never acknowledges loses its
+session.
 """
 
 from __future__ import annotations

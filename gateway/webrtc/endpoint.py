@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -60,7 +60,9 @@ class VoiceObserver(Protocol):
 
 
 class WebRtcEndpoint:
-    """Used as `async with`; leaving it ends what is left. `on_call` gets each inbound leg, in state TRYING."""
+    """Used as `async with`; leaving it ends what is left. `on_call` gets each inbound leg, in state
+    TRYING.
+    """
 
     def __init__(
         self,
@@ -128,9 +130,13 @@ class WebRtcEndpoint:
 
     def open_session(self, subject: Subject) -> VoiceSession:
         """Raises TooManySessions."""
-        theirs = sum(session.subject.id == subject.id for session in self._sessions.values())
-        if self._closing or len(self._sessions) >= MAX_SESSIONS or theirs >= MAX_SESSIONS_EACH:
-            raise TooManySessions("too many connections: close some")
+        theirs = [session for session in self._sessions.values() if session.subject.id == subject.id]
+        if len(theirs) >= MAX_SESSIONS_EACH:
+            self._make_room(theirs)
+        elif len(self._sessions) >= MAX_SESSIONS:
+            self._make_room(list(self._sessions.values()))
+        if self._closing:
+            raise TooManySessions("the node stops")
         session = VoiceSession(secrets.token_urlsafe(24), subject, self)
         self._sessions[session.id] = session
         self._observer.session_count(len(self._sessions))
@@ -215,6 +221,15 @@ class WebRtcEndpoint:
 
     # ---- inside
 
+    def _make_room(self, sessions: Sequence[VoiceSession]) -> None:
+        """Forgets the oldest session that nobody is connected to and that has no call. Raises TooManySessions."""
+        for session in sessions:
+            if not session.connected and not session.calls:
+                session.close("forgotten")
+                self.session_expired(session)
+                return
+        raise TooManySessions("too many connections: close some")
+
     def _session_of(self, subject_id: str) -> VoiceSession | None:
         """The one that connected last."""
         for session in reversed(self._sessions.values()):
@@ -284,7 +299,9 @@ class WebRtcEndpoint:
             del self._finished[oldest]
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[Any]:
-        return self._tasks.create_task(self._contain(work))
+        task = self._tasks.create_task(self._contain(work))
+        task.add_done_callback(lambda _done: work.close())  # one that was cancelled before it began
+        return task
 
     async def _contain(self, work: Coroutine[Any, Any, object]) -> None:
         try:

@@ -1,8 +1,8 @@
 """ICE with our own sockets: chosen addresses, a range of ports, candidates told as they are found.
 
-aioice binds any port of every address but loopback's, and tells its candidates all together when the slowest is
-found. We open the sockets ourselves, and pass on each candidate at once (trickle, RFC 8838), so that an answer never
-waits for a STUN or TURN server. aioice does the rest.
+aioice binds any port of every address but loopback's, and tells its candidates all together when the slowest
+is found. We open the sockets ourselves, and pass on each candidate at once (trickle, RFC 8838), so that an
+answer never waits for a STUN or TURN server. aioice does the rest.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ class NoPort(Exception):
 
 
 def open_socket(address: str, ports: tuple[int, int] | None) -> socket.socket:
-    """A bound UDP socket. The port is chosen at random, so that a late packet of an old call rarely finds a new one
-    there; and if it does, it isn't authentic. Raises NoPort, or OSError for an address that isn't ours.
+    """A bound UDP socket. The port is chosen at random, so that a late packet of an old call rarely finds a
+    new one there; and if it does, it isn't authentic. Raises NoPort, or OSError for an address that isn't
+    ours.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     for port in _tries(ports):
@@ -113,6 +114,8 @@ class IceConnection(Connection):
             for address in self._addresses():
                 await self._open(address)
         self._local_candidates_end = True
+        if self._closing:
+            return
         if not self._local_candidates and self._settings.turn is None:
             raise NoPort("this node has no address that a browser could send to: see webrtc.addresses")
         self._searching = asyncio.get_running_loop().create_task(self._search())
@@ -146,8 +149,11 @@ class IceConnection(Connection):
             log.warning("ice_address_unusable", address=address, error=str(error))
             return
         loop = asyncio.get_running_loop()
-        _, protocol = await loop.create_datagram_endpoint(lambda: StunProtocol(self), sock=bound)
         host, port = bound.getsockname()[:2]
+        transport, protocol = await loop.create_datagram_endpoint(lambda: StunProtocol(self), sock=bound)
+        if self._closing:  # the call ended meanwhile
+            transport.close()
+            return
         protocol.local_candidate = Candidate(
             foundation=candidate_foundation("host", "udp", host),
             component=1,
@@ -217,8 +223,8 @@ class IceConnection(Connection):
 
 
 def parse_candidate(text: str) -> Candidate | None:
-    """A candidate as SDP and browsers write it; None for one that is of no use: TCP, a name to be looked up by
-    multicast (the browser reaches us, and its address shows then), or nonsense.
+    """A candidate as SDP and browsers write it; None for one that is of no use: TCP, a name to be looked up
+    by multicast (the browser reaches us, and its address shows then), or nonsense.
     """
     try:
         parsed = Candidate.from_sdp(text.removeprefix("a=").removeprefix("candidate:"))

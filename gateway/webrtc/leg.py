@@ -1,8 +1,8 @@
 """The WebRTC leg: a CallLeg whose far end is an app or an agent's browser.
 
 The signalling is ours (`messages`), and knows what SIP knows: alerting, early media, an answer with its
-acknowledgement, headers, statuses. So the leg keeps the same promises as a SIP leg, and nobody above it has to know
-which one it is.
+acknowledgement, headers, statuses. So the leg keeps the same promises as a SIP leg, and nobody above it has
+to know which one it is.
 """
 
 from __future__ import annotations
@@ -224,7 +224,9 @@ class WebRtcLeg:
     # ---- what the app says
 
     async def on_offer(self, sdp: str, negotiation: int) -> None:
-        """Answers an offer, or says why not. A call without any media yet ends with 488 (RFC 3261 §21.4.26)."""
+        """Answers an offer, or says why not. A call without any media yet ends with 488 (RFC 3261
+        §21.4.26).
+        """
         try:
             text = await self._media.negotiate(sdp, negotiation, MediaDirection.SENDRECV)
         except BadOffer as bad:

@@ -1,8 +1,8 @@
 """The media of one leg, while its transports come and go.
 
-A leg has one port on the bridge for its whole life. Its far end may offer a new transport at any time (the page was
-reloaded, the phone has left the Wi-Fi): the new one is negotiated beside the old one and takes over when it is
-connected, so that what can be heard is heard without a break.
+A leg has one port on the bridge for its whole life. Its far end may offer a new transport at any time (the
+page was reloaded, the phone has left the Wi-Fi): the new one is negotiated beside the old one and takes over
+when it is connected, so that what can be heard is heard without a break.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class MediaServices:
 
 
 class LegMedia:
-    """`tell`: sends a message to the far end. `on_connected()` and `on_lost()`: the media flows, or no more."""
+    """`tell`: sends a message to the far end. `on_connected()` and `on_lost()`: the media flows, or no
+    more.
+    """
 
     def __init__(
         self,
@@ -110,7 +112,8 @@ class LegMedia:
         )
 
     async def negotiate(self, sdp: str, negotiation: int, direction: MediaDirection) -> str:
-        """The answer to an offer. `direction`: what we would like. Raises BadOffer; what was there stays then.
+        """The answer to an offer. `direction`: what we would like. Raises BadOffer; what was there stays
+        then.
 
         A negotiation that isn't later than the last one is a repetition or too late, and raises too.
         """
@@ -151,6 +154,8 @@ class LegMedia:
             self._pending = None
             await close_quietly(transport)
             raise
+        if self._closed or self._pending is not transport:
+            raise BadOffer("call_over", "the call ended meanwhile")
         self._connecting = services.spawn(transport.connect())
         return text
 

@@ -1,7 +1,7 @@
 """The signalling protocol's messages: gateway/api/asyncapi.yaml as code. Pure.
 
-What comes in is checked by these models, whose errors name the field. What goes out is made by the functions below;
-their names are the messages' types.
+What comes in is checked by these models, whose errors name the field. What goes out is made by the functions
+below; their names are the messages' types.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ HeaderMap = Annotated[dict[HeaderName, HeaderValue], Field(max_length=MAX_HEADER
 
 
 class Incoming(BaseModel):
-    """`seq` numbers a session's messages, so that none counts twice; `ack` is the last of ours that was seen."""
+    """`seq` numbers a session's messages, so that none counts twice; `ack` is the last of ours that was
+    seen.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -136,8 +138,8 @@ class Received(BaseModel):
 
 
 class Hello(BaseModel):
-    """The first message of every socket. `resume`: a session to go on with; then `received` is the last number seen
-    of ours, or null for a page that has forgotten everything (it was reloaded)."""
+    """The first message of every socket. `resume`: a session to go on with; then `received` is the last
+    number seen of ours, or null for a page that has forgotten everything (it was reloaded)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

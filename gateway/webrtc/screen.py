@@ -1,4 +1,6 @@
-"""The caller's screen in an app: the latest of each kind is sent, and sent again to an app that has forgotten."""
+"""The caller's screen in an app: the latest of each kind is sent, and sent again to an app that has
+forgotten.
+"""
 
 from __future__ import annotations
 

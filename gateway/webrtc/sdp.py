@@ -1,8 +1,9 @@
 """Session descriptions: what a browser offers, and our answer (RFC 8829, RFC 3264). Pure.
 
-The browser always offers, whoever calls whom: a leg that we ring is told of it in the signalling and offers then. So
-there is one direction of negotiation, and we are always the answerer. We take the first audio section and refuse
-every other one; DTLS-SRTP over one multiplexed socket is the only transport (RFC 8827 §6.5).
+The browser always offers, whoever calls whom: a leg that we ring is told of it in the signalling and offers
+then. So there is one direction of negotiation, and we are always the answerer. We take the first audio
+section and refuse every other one; DTLS-SRTP over one multiplexed socket is the only transport (RFC 8827
+§6.5).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiortc import sdp as aiortc_sdp
-from aiortc.rtcdtlstransport import RTCDtlsFingerprint
+from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters
+from aiortc.rtcicetransport import RTCIceParameters
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from gateway.call.state import MediaDirection
@@ -98,7 +100,7 @@ def parse_offer(text: str, codecs: Sequence[str] = CODECS) -> Offer:
     if index is None:
         raise BadOffer("no_audio", "the offer has no audio")
     audio = session.media[index]
-    _require_webrtc(audio)
+    ice, dtls = _require_webrtc(audio)
     codec = _choose(audio.rtp.codecs, codecs)
     keys = _keys_at(audio.rtp.codecs, codec.clockRate)
     return Offer(
@@ -109,11 +111,11 @@ def parse_offer(text: str, codecs: Sequence[str] = CODECS) -> Offer:
         key_type=keys.payloadType if keys is not None else None,
         key_clock=keys.clockRate if keys is not None else 8000,
         direction=MediaDirection(audio.direction or "sendrecv"),
-        ufrag=audio.ice.usernameFragment or "",
-        password=audio.ice.password or "",
-        ice_lite=bool(audio.ice.iceLite),
-        fingerprints=tuple((f.algorithm, f.value) for f in audio.dtls.fingerprints),
-        setup=aiortc_sdp.DTLS_ROLE_SETUP[audio.dtls.role],
+        ufrag=ice.usernameFragment or "",
+        password=ice.password or "",
+        ice_lite=bool(ice.iceLite),
+        fingerprints=tuple((f.algorithm, f.value) for f in dtls.fingerprints),
+        setup=aiortc_sdp.DTLS_ROLE_SETUP[dtls.role],
         candidates=tuple(
             aiortc_sdp.candidate_to_sdp(candidate) for candidate in audio.ice_candidates[:MAX_CANDIDATES]
         ),
@@ -158,7 +160,8 @@ def _audio_lines(offer: Offer, ours: Answerer, section: Section) -> list[str]:
         f"a=rtpmap:{offer.payload_type} {offer.codec}/{clock}{'/2' if offer.codec == 'opus' else ''}",
     ]
     if offer.codec == "opus":
-        # RFC 7587 §6.1. One channel, because a conversation has no stereo; packets of 20 ms, as the bridge has.
+        # RFC 7587 §6.1. One channel, because a conversation has no stereo; packets of 20 ms, as the bridge
+        # has.
         lines.append(
             f"a=fmtp:{offer.payload_type} minptime=20;useinbandfec=1;stereo=0;maxaveragebitrate=32000"
         )
@@ -174,15 +177,17 @@ def _audio_lines(offer: Offer, ours: Answerer, section: Section) -> list[str]:
     return lines
 
 
-def _require_webrtc(audio: aiortc_sdp.MediaDescription) -> None:
-    if audio.profile not in _PROFILES or audio.dtls is None or not audio.dtls.fingerprints:
+def _require_webrtc(audio: aiortc_sdp.MediaDescription) -> tuple[RTCIceParameters, RTCDtlsParameters]:
+    ice, dtls = audio.ice, audio.dtls
+    if audio.profile not in _PROFILES or dtls is None or not dtls.fingerprints:
         raise BadOffer("not_encrypted", "the audio isn't offered over DTLS-SRTP, and nothing else is taken")
-    if not any(f.algorithm.lower() in ("sha-256", "sha-384", "sha-512") for f in audio.dtls.fingerprints):
+    if not any(f.algorithm.lower() in ("sha-256", "sha-384", "sha-512") for f in dtls.fingerprints):
         raise BadOffer("not_encrypted", "the offer has no fingerprint by SHA-256 or better")
-    if not audio.ice.usernameFragment or not audio.ice.password:
+    if ice is None or not ice.usernameFragment or not ice.password:
         raise BadOffer("no_ice", "the offer has no ICE credentials")
     if not audio.rtcp_mux:
         raise BadOffer("no_rtcp_mux", "the offer doesn't multiplex RTCP")
+    return ice, dtls
 
 
 def _choose(offered: Sequence[RTCRtpCodecParameters], wanted: Sequence[str]) -> RTCRtpCodecParameters:

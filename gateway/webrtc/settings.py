@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 class TurnServer:
     """A TURN server (coturn) that shares a secret with us (`use-auth-secret`).
 
-    `urls`: as browsers take them, "turn:turn.example.com:3478?transport=udp". `secret`: makes credentials that
-    expire after `lifetime_s`.
+    `urls`: as browsers take them, "turn:turn.example.com:3478?transport=udp". `secret`: makes credentials
+    that expire after `lifetime_s`.
     """
 
     urls: tuple[str, ...]
@@ -21,12 +21,12 @@ class TurnServer:
 
 @dataclass(frozen=True, slots=True)
 class WebRtcSettings:
-    """`addresses`: of ours, to send and receive from; every one but loopback's when empty. `public_address`: what
-    the world sees them as, behind a NAT that keeps ports. `udp_ports`: first and last; None takes any.
+    """`addresses`: of ours, to send and receive from; every one but loopback's when empty. `public_address`:
+    what the world sees them as, behind a NAT that keeps ports. `udp_ports`: first and last; None takes any.
 
     `relay_own`: ask the TURN server for an address of our own too, for a node that nobody reaches directly;
-    `relay_only`: and use nothing else. `native_socket`: let native code take the sockets; off only to measure and
-    to test the other path.
+    `relay_only`: and use nothing else. `native_socket`: let native code take the sockets; off only to
+    measure and to test the other path.
     """
 
     addresses: tuple[str, ...] = ()

@@ -1,10 +1,10 @@
 """The takeover: native code gets the socket and the keys that aiortc and aioice have negotiated.
 
-aiortc alone costs 50 to 80 millicores a call, all under the interpreter lock; native media costs 2 to 6. Neither
-library has a door for that, so this module reaches into private parts of both. It is the only one that does, and
-what it needs of them is listed in `_NEEDED` and checked when the node starts: their versions are pinned exactly, and
-where they don't fit, calls go the other way (`Path.FED`), which hands every packet through Python and still decodes
-natively.
+aiortc alone costs 50 to 80 millicores a call, all under the interpreter lock; native media costs 2 to 6.
+Neither library has a door for that, so this module reaches into private parts of both. It is the only one
+that does, and what it needs of them is listed in `problem` and checked when the node starts: their versions
+are pinned exactly, and where they don't fit, calls go the other way (`Path.FED`), which hands every packet
+through Python and still decodes natively.
 """
 
 from __future__ import annotations
@@ -98,13 +98,13 @@ class KeyedDtls(RTCDtlsTransport):
         self._set_role(role)
 
     def _setup_srtp(self) -> None:
-        assert self._ssl is not None
-        agreed = self._ssl.get_selected_srtp_profile()
+        connection: Any = self._ssl
+        agreed = connection.get_selected_srtp_profile()
         profile = next((p for p in self._srtp_profiles if p.openssl_profile == agreed), None)
         if profile is None:
             self._set_state(State.FAILED)
             return
-        material = self._ssl.export_keying_material(
+        material = connection.export_keying_material(
             _SRTP_LABEL, 2 * (profile.key_length + profile.salt_length)
         )
         ours, theirs = (1, 0) if self._role == "server" else (0, 1)

@@ -26,10 +26,11 @@ _SETUP: Final = {"client": "active", "server": "passive"}
 
 
 class MediaTransport:
-    """Made for one offer. `on_connected(path)`: the media flows; `on_lost(reason)`: it does so no more, or never did.
+    """Made for one offer. `on_connected(path)`: the media flows; `on_lost(reason)`: it does so no more, or
+    never did.
 
-    Reasons: `ice_failed` (no way found, or consent expired after 30 s, RFC 7675), `dtls_failed`, `closed_by_peer`
-    (close_notify). Neither comes after `close`.
+    Reasons: `ice_failed` (no way found, or consent expired after 30 s, RFC 7675), `dtls_failed`,
+    `closed_by_peer` (close_notify). Neither comes after `close`.
     """
 
     def __init__(
@@ -168,8 +169,8 @@ class MediaTransport:
             self._port.aim(pair.remote, pair.socket)
 
     async def close(self) -> None:
-        """Says goodbye (DTLS close_notify) and gives everything back. The port must be detached, or attached to
-        another transport, before."""
+        """Says goodbye (DTLS close_notify) and gives everything back. The port must be detached, or attached
+        to another transport, before."""
         self._over = True
         self._takeover.release()
         await self._dtls.stop()

@@ -1,8 +1,8 @@
 """STUN and TURN servers, as browsers and we ourselves are told of them. Pure.
 
-TURN credentials are made by us and checked by the server, which shares a secret with us (the "TURN REST API" of
-coturn, draft-uberti-behave-turn-rest): the name says when they expire, the password signs the name. So nothing
-that a page ever sees is worth keeping.
+TURN credentials are made by us and checked by the server, which shares a secret with us (the "TURN REST API"
+of coturn, draft-uberti-behave-turn-rest): the name says when they expire, the password signs the name. So
+nothing that a page ever sees is worth keeping.
 """
 
 from __future__ import annotations
