@@ -430,7 +430,7 @@ export class RingbackCall extends EventTarget {
 
   #establish() {
     this.#answered = true;
-    if (this.#state !== "reconnecting") this.#set("answered");
+    if (this.#peer && this.#state !== "reconnecting") this.#set("answered");
   }
 
   /** After a reload: the gateway tells where the call is, and the audio is negotiated anew. */
