@@ -155,7 +155,7 @@ class Takeover:
             protocol.datagram_received(packet.bytes, packet.source)
             return
         nominated = self._connection._nominated.get(1)
-        if nominated is not None and not protocol.transport.is_closing():
+        if nominated is not None and not _is_closing(protocol):
             protocol.transport.sendto(packet.bytes, nominated.remote_addr)
 
     def release(self) -> None:
@@ -164,13 +164,13 @@ class Takeover:
         loop: Any = asyncio.get_running_loop()
         for descriptor, protocol in self._readers.items():
             transport: Any = protocol.transport
-            if not transport.is_closing():
+            if not _is_closing(protocol):
                 loop._add_reader(descriptor, transport._read_ready)
         self._readers.clear()
 
     def _stop_reading(self, protocol: aioice.ice.StunProtocol) -> int | None:
         socket = protocol.transport.get_extra_info("socket")
-        if socket is None or protocol.transport.is_closing():
+        if socket is None or _is_closing(protocol):
             return None
         descriptor: int = socket.fileno()
         if descriptor not in self._readers:
@@ -192,3 +192,10 @@ class Takeover:
                 deliver(data, address)
 
         protocol.datagram_received = datagram_received
+
+
+def _is_closing(protocol: aioice.ice.StunProtocol) -> bool:
+    """aioice's TURN transport doesn't say, and ignores what comes too late."""
+    if isinstance(protocol.transport, aioice.turn.TurnTransport):
+        return False
+    return protocol.transport.is_closing()
