@@ -24,6 +24,7 @@ HELLO_LIMIT_S: Final = 10.0
 SEND_LIMIT_S: Final = 10.0
 MAX_WAITING: Final = 600  # messages for a socket that takes none: more than a session keeps
 
+CLOSE_NOT_TEXT: Final = 1003
 CLOSE_UNAUTHORISED: Final = 4401
 CLOSE_FORBIDDEN: Final = 4403
 CLOSE_STALLED: Final = 4408
@@ -76,11 +77,14 @@ class VoiceSocket:
         """Until `close`, or until the far end takes nothing for `SEND_LIMIT_S`."""
         while True:
             item = await self._waiting.get()
-            async with asyncio.timeout(SEND_LIMIT_S):
-                if isinstance(item, tuple):
-                    await socket.close(item[0], item[1][:120])
-                    return
-                await socket.send_text(item)
+            try:
+                async with asyncio.timeout(SEND_LIMIT_S):
+                    if isinstance(item, tuple):
+                        await socket.close(item[0], item[1][:120])
+                        return
+                    await socket.send_text(item)
+            except (WebSocketDisconnect, RuntimeError, TimeoutError):
+                return  # it is gone, or takes nothing: a session outlives its socket
 
 
 def routes(desk: VoiceDesk, keyring: Keyring) -> APIRouter:
@@ -165,21 +169,24 @@ async def _serve(socket: WebSocket, session: VoiceSession, hello: Hello) -> None
     """Reads until the socket is gone, and writes beside it."""
     mine = VoiceSocket()
     writer = asyncio.get_running_loop().create_task(mine.write(socket))
-    reader = asyncio.get_running_loop().create_task(_read(socket, session))
+    reader = asyncio.get_running_loop().create_task(_read(socket, session, mine))
     try:
         session.attach(mine, hello)
         await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         session.detach(mine)
-        for task in (reader, writer):
-            task.cancel()
+        reader.cancel()
+        mine.close(1000, "")  # what was said before is written still; nothing happens when it is closed
         await asyncio.gather(reader, writer, return_exceptions=True)
 
 
-async def _read(socket: WebSocket, session: VoiceSession) -> None:
+async def _read(socket: WebSocket, session: VoiceSession, mine: VoiceSocket) -> None:
     while True:
         try:
             text = await socket.receive_text()
-        except (WebSocketDisconnect, KeyError, RuntimeError):
-            return  # closed, or bytes, which nobody sends
+        except KeyError:
+            mine.close(CLOSE_NOT_TEXT, "messages are text")
+            return
+        except (WebSocketDisconnect, RuntimeError):
+            return
         await session.receive(text)

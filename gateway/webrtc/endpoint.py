@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
@@ -89,6 +90,8 @@ class WebRtcEndpoint:
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
+        for chatty in ("aioice", "aiortc"):  # a line for each packet of ICE, with its credentials
+            logging.getLogger(chatty).setLevel(logging.WARNING)
         settings = self._settings
         if settings.native_socket and (why := problem()) is not None:
             log.error("webrtc_takeover_impossible", reason=why, effect="packets go through Python")
@@ -222,7 +225,7 @@ class WebRtcEndpoint:
     # ---- inside
 
     def _make_room(self, sessions: Sequence[VoiceSession]) -> None:
-        """Forgets the oldest session that nobody is connected to and that has no call. Raises TooManySessions."""
+        """Forgets the oldest session without a socket and without a call. Raises TooManySessions."""
         for session in sessions:
             if not session.connected and not session.calls:
                 session.close("forgotten")
