@@ -31,3 +31,21 @@ class SystemClock:
 
     def utc(self) -> datetime:
         return datetime.now(UTC)
+
+
+class SteadyEpoch:
+    """Seconds since the Unix epoch that don't jump: the wall clock at the beginning, then the monotonic one.
+
+    Enqueue times are kept in it. They outlive the process, and an operator who sets the clock mustn't change
+    who is next.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = clock.utc().timestamp() - clock.now()
+
+    def now(self) -> float:
+        return self._clock.now() + self._offset
+
+    def utc_of(self, epoch_s: float) -> datetime:
+        return datetime.fromtimestamp(epoch_s, UTC)

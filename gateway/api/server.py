@@ -13,8 +13,10 @@ from gateway.errors import StartupError, WrongState
 
 BACKLOG = 128
 GRACE_S = 3
-MAX_WEBSOCKET_MESSAGE = 65_536  # bytes; a longer one closes its socket (1009)
-PING_S = 10.0  # a socket that answers no ping for so long is gone
+MAX_MESSAGE = 64 * 1024
+"""Bytes of one WebSocket message from a client; a command is a few hundred."""
+PING_S = 10.0
+"""How often a WebSocket is asked whether its peer still lives, and how long it may take to say so."""
 
 
 class HttpServer:
@@ -38,10 +40,10 @@ class HttpServer:
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_S,
                 ws="websockets-sansio",
-                ws_max_size=MAX_WEBSOCKET_MESSAGE,
+                ws_max_size=MAX_MESSAGE,
                 ws_ping_interval=PING_S,
                 ws_ping_timeout=PING_S,
-                ws_per_message_deflate=False,  # small messages; and no memory for a compressor a connection
+                ws_per_message_deflate=False,  # a third of a megabyte a connection, for messages this small
             )
         )
 

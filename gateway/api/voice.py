@@ -1,16 +1,17 @@
-"""The signalling of calls in apps and browsers: one WebSocket at /v1/voice. asyncapi.yaml describes it."""
+"""The signalling of calls in apps and browsers: one WebSocket at /v1/voice (voice.asyncapi.yaml)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, HTTPException, WebSocket, WebSocketDisconnect
 
 from gateway.api.auth import Keyring, Role
+from gateway.api.problems import ProblemResponse
+from gateway.api.sockets import Gate
 from gateway.call.leg import Party
 from gateway.handoff.tokens import TokenRefused, TokenVerifier
 from gateway.webrtc import messages
@@ -26,7 +27,6 @@ MAX_WAITING: Final = 600  # messages for a socket that takes none: more than a s
 
 CLOSE_NOT_TEXT: Final = 1003
 CLOSE_UNAUTHORISED: Final = 4401
-CLOSE_FORBIDDEN: Final = 4403
 CLOSE_STALLED: Final = 4408
 CLOSE_FULL: Final = 4429
 CLOSE_UNAVAILABLE: Final = 4503
@@ -34,13 +34,10 @@ CLOSE_UNAVAILABLE: Final = 4503
 
 @dataclass(slots=True)
 class VoiceDesk:
-    """What the route needs of the node; filled when the parts are there. `origins`: of pages that may
-    connect; empty for every one, since nothing here goes by cookies.
-    """
+    """What the route needs of the node; filled when the parts are there."""
 
     endpoint: WebRtcEndpoint | None = None
     verifier: TokenVerifier | None = None
-    origins: Sequence[str] = field(default_factory=tuple)
     sample_secret: str | None = field(default=None, repr=False)  # signs tokens for the sample page, if at all
 
 
@@ -87,14 +84,16 @@ class VoiceSocket:
                 return  # it is gone, or takes nothing: a session outlives its socket
 
 
-def routes(desk: VoiceDesk, keyring: Keyring) -> APIRouter:
+def routes(desk: VoiceDesk, keyring: Keyring, gate: Gate) -> APIRouter:
     router = APIRouter()
 
     @router.websocket("/v1/voice")
     async def voice(socket: WebSocket) -> None:
-        origin = socket.headers.get("origin")
-        if desk.origins and origin is not None and origin not in desk.origins:
-            await socket.close(CLOSE_FORBIDDEN)  # before it is accepted: HTTP 403
+        try:
+            gate.check_origin(socket)
+        except HTTPException as refusal:
+            problem = ProblemResponse(refusal.status_code, refusal.detail)
+            await socket.send_denial_response(problem)
             return
         await socket.accept()
         try:

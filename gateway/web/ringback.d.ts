@@ -1,4 +1,4 @@
-/** Types of ringback.js. The protocol is gateway/api/asyncapi.yaml. */
+/** Types of ringback.js. The protocol is gateway/api/voice.asyncapi.yaml. */
 
 export type Token = string | (() => string | Promise<string>);
 export type CallState = "new" | "connecting" | "ringing" | "answered" | "reconnecting" | "ended";

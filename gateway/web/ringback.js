@@ -7,7 +7,7 @@
 //
 // One module, no dependencies. A lost connection is made anew within the time that the gateway waits, the audio is
 // negotiated again when the network changes, and a page that is reloaded goes on with its call (RingbackCall.restore).
-// The protocol is gateway/api/asyncapi.yaml; types are in ringback.d.ts.
+// The protocol is gateway/api/voice.asyncapi.yaml; types are in ringback.d.ts.
 
 const VERSION = 1;
 const RETRY_MS = [0, 250, 500, 1000, 2000, 3000];

@@ -1,4 +1,4 @@
-"""The signalling protocol's messages: gateway/api/asyncapi.yaml as code. Pure.
+"""The signalling protocol's messages: gateway/api/voice.asyncapi.yaml as code. Pure.
 
 What comes in is checked by these models, whose errors name the field. What goes out is made by the functions
 below; their names are the messages' types.

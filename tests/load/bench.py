@@ -21,7 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.load import dialplans
+from tests.load import dialplans, journal
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -120,6 +120,11 @@ class Bench:
         console.log("dialplans")
         self.found["dialplans"] = [await asyncio.to_thread(dialplans.run, console)]
 
+    async def journal(self) -> None:
+        """From an event to the disk; what a restart and a report read."""
+        console.log("journal")
+        self.found["journal"] = await journal.run(self.directory, console)
+
     async def _media(self, mode: str, calls: int, *, spinning: bool = False) -> MediaCost:
         console.log(f"{mode}, {calls} calls{', spinning' if spinning else ''}")
         line = await media_cost(mode, calls, self.seconds, spinning=spinning)
@@ -145,6 +150,7 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "latency": Bench.latency,
     "key": Bench.key,
     "dialplans": Bench.dialplans,
+    "journal": Bench.journal,
 }
 
 

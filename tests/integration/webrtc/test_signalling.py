@@ -72,10 +72,10 @@ async def url(node: VoiceNode) -> AsyncIterator[str]:
     """The node's signalling, on a port of its own."""
     keyring = Keyring([HashedKey(Holder("agent-7", Role.AGENT), hash_of(AGENT_KEY))])
     verifier = TokenVerifier([TokenKey("", "HS256", SECRET)], time.time)
-    desk = VoiceDesk(node.endpoint, verifier, origins=("https://app.example.com",))
-    server = HttpServer(
-        create_app(health=Health(), metrics=Metrics(), keyring=keyring, voice=desk), LOOPBACK, 0
-    )
+    desk = VoiceDesk(node.endpoint, verifier)
+    origins = ("https://app.example.com",)
+    app = create_app(health=Health(), metrics=Metrics(), keyring=keyring, voice=desk, origins=origins)
+    server = HttpServer(app, LOOPBACK, 0)
     port = server.bind()
     running = asyncio.get_running_loop().create_task(server.run())
     yield f"ws://{LOOPBACK}:{port}/v1/voice"

@@ -14,7 +14,7 @@ from gateway.call.leg import Party
 from gateway.call.screen import CallbackOffered, CallbackPromised, Choice, PromptShown, QueuePlace
 from gateway.webrtc import messages
 
-FILE = Path(__file__).parents[3] / "gateway" / "api" / "asyncapi.yaml"
+FILE = Path(__file__).parents[3] / "gateway" / "api" / "voice.asyncapi.yaml"
 ADA = Party("+15551234", "Ada")
 
 

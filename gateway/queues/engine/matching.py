@@ -1,0 +1,93 @@
+"""Which agent for which entry. Pure.
+
+Nobody who is free has an entry they may take, and no entry has an agent who may take it, except those that
+the event at hand has marked: `freed` agents and `fresh` entries. So only these are looked at, each in
+O(log n) of the lanes concerned.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+from gateway.queues.engine import offering, standing
+from gateway.queues.engine.agent import Agent
+from gateway.queues.engine.floor import Floor
+from gateway.queues.engine.place import Key, Place
+from gateway.queues.settings import Strategy
+
+Rank = tuple[int, Key]
+
+
+def match(floor: Floor) -> None:
+    """Offers for all who can be matched now, the first of all queues first."""
+    freed = tuple(floor.freed)
+    floor.freed.clear()
+    _serve(floor, freed)
+    fresh = sorted(floor.fresh, key=lambda place: place.rank)
+    floor.fresh.clear()
+    for place in fresh:
+        _seek_agents(floor, place)
+
+
+def _serve(floor: Floor, agents: tuple[Agent, ...]) -> None:
+    """Calls for agents who became free. The one with the entry that is first of all goes first; a better
+    agent for that entry, by the strategy of its queue, gets it in their stead, and they look on.
+    """
+    heap: list[tuple[Rank, int, Agent]] = []
+    for agent in agents:
+        _push(heap, floor, agent)
+    while heap:
+        rank, _, agent = heapq.heappop(heap)
+        place = best_entry(floor, agent)
+        if place is None:
+            continue
+        if place.rank == rank:
+            _seek_agents(floor, place)
+        if agent.free:
+            _push(heap, floor, agent)
+
+
+def _push(heap: list[tuple[Rank, int, Agent]], floor: Floor, agent: Agent) -> None:
+    if (place := best_entry(floor, agent)) is not None:
+        heapq.heappush(heap, (place.rank, agent.seq, agent))
+
+
+def best_entry(floor: Floor, agent: Agent) -> Place | None:
+    """What a free agent is to be asked for: the heaviest queue, then the highest priority, then the longest
+    wait.
+    """
+    return min(_candidates(floor, agent), key=lambda place: place.rank, default=None) if agent.free else None
+
+
+def _candidates(floor: Floor, agent: Agent) -> Iterator[Place]:
+    for lane in agent.lanes:
+        for place in lane.ready:
+            if standing.may_be_asked(place, agent, floor.now):
+                yield place
+                break
+    for place in agent.held:
+        if place.offerable(floor.now):
+            yield place
+
+
+def _seek_agents(floor: Floor, place: Place) -> None:
+    """Ask the best agent for this entry, or all of them."""
+    if place.holder is not None:
+        if place.holder.free and place.offerable(floor.now):
+            offering.make(floor, place, place.holder)
+        return
+    if not place.ready or place.lane is None:
+        return
+    sticky = None if place.sticky is None else floor.agents.get(place.sticky)
+    choice = (agent for agent in place.lane.free() if standing.may_be_asked(place, agent, floor.now))
+    if place.line.settings.strategy is Strategy.RING_ALL:
+        for agent in tuple(choice):
+            offering.make(floor, place, agent)
+        return
+    best = next(choice, None)
+    if best is None:
+        return
+    if sticky is not None and sticky.free and standing.is_eligible(place, sticky):
+        best = sticky if standing.may_be_asked(place, sticky, floor.now) else best
+    offering.make(floor, place, best)

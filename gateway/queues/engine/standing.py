@@ -1,0 +1,171 @@
+"""Where an entry stands: its priority, its lane, whom it waits for, and when that changes by itself. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.queues.engine.agent import Agent
+from gateway.queues.engine.floor import Floor
+from gateway.queues.engine.lane import Lane
+from gateway.queues.engine.place import Place
+from gateway.queues.engine.skills import (
+    effective_priority,
+    next_relaxation,
+    next_rise,
+    requirement,
+    satisfied,
+)
+from gateway.queues.journal import JournalKind
+
+PATIENCE_S: Final = 60.0
+"""Who declined an entry is asked again after this at the latest, even if others are on duty but busy."""
+
+
+def set_down(floor: Floor, place: Place) -> None:
+    """The entry has a place from now on: in the order of its queue, and soon in a lane."""
+    place.key = (-_priority(floor, place), place.enqueued_at, place.seq)
+    floor.put(place)
+    if place.in_callback and place.identity:
+        floor.callbacks[place.line.name, place.identity] = place
+    floor.stale[place] = None
+
+
+def lift(floor: Floor, place: Place) -> None:
+    """The counterpart of `set_down`, before the state, the queue or the enqueue time change."""
+    unready(place)
+    if place.lane is not None:
+        place.lane.contested.pop(place, None)
+        place.line.leave_lane(place.lane)
+        place.lane = None
+    floor.take_out(place)
+    if floor.callbacks.get((place.line.name, place.identity)) is place:
+        del floor.callbacks[place.line.name, place.identity]
+    floor.deadlines.set(place, None)
+    floor.stale.pop(place, None)
+    floor.fresh.pop(place, None)
+
+
+def settle(floor: Floor, place: Place) -> None:
+    """Put a placed entry where it now belongs, and note when that changes by itself."""
+    unready(place)
+    priority = _priority(floor, place)
+    if priority != -place.key[0]:
+        if place.lane is not None:
+            floor.note(JournalKind.PRIORITY, place, **{"from": -place.key[0], "to": priority, "by": "rule"})
+        rekey(floor, place, priority)
+    lane = _enter_lane(floor, place)
+    place.holder = _holder(floor, place)
+    if place.holder is not None:
+        place.holder.held[place] = None
+    if place.offerable(floor.now):
+        if place.holder is None:
+            lane.ready.add(place)
+            place.ready = True
+        floor.fresh[place] = None
+    floor.deadlines.set(place, min(_changes(floor, place), default=None))
+
+
+def rekey(floor: Floor, place: Place, priority: int) -> None:
+    """Another effective priority: another place in the order."""
+    unready(place)
+    floor.take_out(place)
+    place.key = (-priority, place.enqueued_at, place.seq)
+    floor.put(place)
+
+
+def may_be_asked(place: Place, agent: Agent, now: float) -> bool:
+    """Whether this agent, who is free and has the skills, may be offered this entry.
+
+    Who declined or missed it isn't, while somebody else on duty could take it: the others finish their calls
+    sooner or later. A pause of `retry_s` passes in any case, and PATIENCE_S ends it in any case.
+    """
+    declined_at = None if place.declined is None else place.declined.get(agent)
+    if declined_at is None:
+        return True
+    if now < declined_at + place.line.settings.retry_s:
+        return False
+    return now >= declined_at + _patience_s(place) or not _others(place)
+
+
+def decline(place: Place, agent: Agent, now: float) -> None:
+    """The agent has declined it, or let it ring, or is out of reach."""
+    if place.declined is None:
+        place.declined = {}
+    place.declined[agent] = now
+
+
+def is_eligible(place: Place, agent: Agent) -> bool:
+    """Whether this agent serves the entry's queue and has what it asks for."""
+    return place.line in agent.lines and satisfied(place.required, agent.profile.skills)
+
+
+def _others(place: Place) -> bool:
+    able = () if place.lane is None else place.lane.able
+    declined = place.declined or {}
+    return len(able) > sum(agent in able for agent in declined)
+
+
+def _patience_s(place: Place) -> float:
+    return max(PATIENCE_S, place.line.settings.retry_s)
+
+
+def _priority(floor: Floor, place: Place) -> int:
+    rise = place.line.settings.priority_rise
+    return effective_priority(rise, place.priority, place.enqueued_at, floor.now)
+
+
+def _enter_lane(floor: Floor, place: Place) -> Lane:
+    """The lane that the entry belongs to now."""
+    settings, lane = place.line.settings, place.lane
+    required = requirement(settings, place.skills, place.enqueued_at, floor.now)
+    if lane is None or lane.required != required:
+        if lane is not None:
+            floor.note(JournalKind.RELAXED, place, skills=dict(sorted(required)))
+            lane.contested.pop(place, None)
+            place.line.leave_lane(lane)
+        lane = place.line.enter_lane(required, floor.draws)
+        place.lane, place.required = lane, lane.required
+    if place.declined:
+        lane.contested[place] = None
+    return lane
+
+
+def _holder(floor: Floor, place: Place) -> Agent | None:
+    """Whom the entry waits for alone: the agent of before, for a while, if they are on duty."""
+    agent = None if place.sticky is None else floor.agents.get(place.sticky)
+    if agent is None or not agent.able or not is_eligible(place, agent):
+        return None
+    if floor.now >= _held_until(place) or (place.declined is not None and agent in place.declined):
+        return None
+    return agent
+
+
+def _held_until(place: Place) -> float:
+    due_at = place.joined_at if place.not_before is None else max(place.joined_at, place.not_before)
+    return max(due_at + place.line.settings.sticky_s, place.sent_until)
+
+
+def unready(place: Place) -> None:
+    """Nobody is to find the entry, until it is settled again."""
+    if place.ready and place.lane is not None:
+        place.lane.ready.remove(place)
+    place.ready = False
+    if place.holder is not None:
+        del place.holder.held[place]
+        place.holder = None
+
+
+def _changes(floor: Floor, place: Place) -> Iterator[float]:
+    """When something about the entry changes by itself."""
+    settings, now = place.line.settings, floor.now
+    times = [
+        next_rise(settings.priority_rise, place.priority, place.enqueued_at, now),
+        next_relaxation(settings, place.enqueued_at, now),
+        place.limit,
+        None if place.holder is None else _held_until(place),
+        place.not_before if place.in_callback else None,
+    ]
+    for declined_at in (place.declined or {}).values():
+        times += (declined_at + settings.retry_s, declined_at + _patience_s(place))
+    return (at for at in times if at is not None and at > now)
