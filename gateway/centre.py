@@ -36,7 +36,7 @@ from gateway.storage.journal_store import JournalStore
 from gateway.storage.reports import replay
 from gateway.switch.actions import ActionParts, CallActions, MakeActions
 from gateway.switch.agent_lines import SipAgentLines
-from gateway.switch.call_recording import Recordings
+from gateway.switch.call_recording import CallRecording, Recordings
 from gateway.switch.consulting import Consulting
 from gateway.switch.conversation_parts import ConversationParts, ConversationTones
 from gateway.switch.dialling import Addresses, Dialling
@@ -231,9 +231,11 @@ def _recordings(settings: Settings, recorder: Recorder, clock: Clock, live_calls
         settings.data_dir / "recordings", Keeping(RecordingFormat(rules.format), retention_s)
     )
 
-    def show(call_id: str, state: RecordingState) -> None:
-        if (call := live_calls.find(call_id)) is not None:
-            call.update(recording=state)
+    def show(recording: CallRecording, state: RecordingState) -> None:
+        if (call := live_calls.find(recording.note.call_id)) is not None:
+            begun = call.view.recordings
+            ids = begun if recording.id in begun else (*begun, recording.id)
+            call.update(recording=state, recordings=ids)
 
     recordings = Recordings(store, recorder, clock, on_change=show)
 

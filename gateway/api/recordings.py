@@ -16,7 +16,7 @@ from gateway.api.problems import ProblemResponse
 
 log = structlog.get_logger(__name__)
 
-RecordingId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,128}$", examples=["9b2f6c-1"])]
+RecordingId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,128}(\.[0-9]{1,4})?$", examples=["9b2f6c.1"])]
 
 
 class _Audio(FileResponse):

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway import config
-from gateway.cli.invocation import AsJson, ConfigFile, faults_reported
+from gateway.cli.invocation import AsJson, ConfigFile, Url, faults_reported
 from gateway.cli.node_client import NodeClient
 from gateway.queues.intervals import Interval
 
@@ -27,9 +27,6 @@ Show = Callable[[Any], str]
 Column = tuple[str, str, Show]
 """A member of the rows, its heading, and how its values are shown."""
 
-Url = Annotated[
-    str | None, typer.Option(metavar="URL", help="The node's HTTP address; the configured one without it.")
-]
 Since = Annotated[str | None, typer.Option(help="A date, or a time with its zone; today without it.")]
 Until = Annotated[str | None, typer.Option(help="The same; not included. Now without it.")]
 Division = Annotated[Interval, typer.Option(help="How the range is divided.")]

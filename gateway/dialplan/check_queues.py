@@ -11,7 +11,7 @@ from gateway.dialplan.nodes import QueueNode
 from gateway.dialplan.places import Position
 from gateway.dialplan.queues import LANGUAGE_SKILL, KeyAction, QueueDefinition, language_skill
 from gateway.dialplan.waiting_words import SCOPES, WAITING_SCOPE
-from gateway.dialplan.wording import Template, Wording
+from gateway.dialplan.wording import Spoken, Template, Wording
 from gateway.queues.waiting import EstimateRule, PositionRule
 
 
@@ -199,8 +199,9 @@ def _wording(wording: Wording, languages: tuple[str, ...], plan: Plan) -> Iterat
         found = (plan.variant(wording, language) for language in languages or (DEFAULT_LANGUAGE,))
         variants = [variant for variant in found if variant is not None]
     else:
+        unread = any(variant == Spoken("", language) for language, variant in wording.variants.items())
         missing = [x for x in languages if not {x, x.partition("-")[0]} & wording.variants.keys()]
-        if missing:
+        if missing and not unread:
             problem = f"no prompt in {', '.join(missing)}, which callers of the queue speak"
             yield Fault.error(wording.at, problem)
     for variant in variants:

@@ -57,9 +57,10 @@ class LiveConversations:
     async def resume(self, call_id: str, *, by: str) -> None:
         self._talking(call_id).resume(by=by)
 
-    async def mute(self, call_id: str, muted: bool, *, by: str) -> None:  # noqa: ARG002  # the port's
+    async def mute(self, call_id: str, muted: bool, *, by: str) -> None:
         conversation = self._talking(call_id)
-        (conversation.mute if muted else conversation.unmute)(Party.AGENT)
+        party = conversation.party_of(by) or Party.AGENT
+        (conversation.mute if muted else conversation.unmute)(party)
 
     async def transfer(self, call_id: str, target: Target, *, by: str) -> None:
         self._talking(call_id).transfer(self._target(target), by=by)
@@ -173,6 +174,7 @@ class LiveConversations:
             parties=() if conversation is None else tuple(map(_party, conversation.parties)),
             supervisors=() if conversation is None else tuple(who for who, _ in conversation.supervisors),
             recording=RecordingState(view.recording.value),
+            recordings=view.recordings,
             context=self._context(view.entry),
         )
 
@@ -190,7 +192,7 @@ def _party(party: live.PartyView) -> PartyView:
 
 
 class RecordingShelf:
-    """`gateway.api.ports.Recordings`."""
+    """`gateway.api.ports.Recordings`: a recording's id is its call's, with `-2` and so on for later ones."""
 
     def __init__(self, centre: ContactCentre) -> None:
         self._store = centre.recordings.store

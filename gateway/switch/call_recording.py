@@ -109,7 +109,7 @@ class CallRecording:
 class Recordings:
     """The recordings of a node. Used as `async with`, around the calls and inside the recorder's life.
 
-    `on_change` is told what becomes of a call's recording.
+    `on_change` is told what becomes of each.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Recordings:
         recorder: MediaRecorder,
         clock: Clock,
         *,
-        on_change: Callable[[str, RecordingState], object] = lambda _call, _state: None,
+        on_change: Callable[[CallRecording, RecordingState], object] = lambda _recording, _state: None,
     ) -> None:
         self.store = store
         self._recorder = recorder
@@ -227,4 +227,4 @@ class Recordings:
             self._current.pop(recording.note.call_id, None)
             path = self.store.path_of(recording.id, recording.note)
             self._chores.put_nowait(partial(self._complete, recording, path))
-        self._on_change(recording.note.call_id, state)
+        self._on_change(recording, state)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, assert_never
 
 import structlog
@@ -31,10 +31,11 @@ from gateway.call.leg import (
     MediaDirectionChanged,
     Ringing,
 )
-from gateway.dialplan.ports import Cancellable, Keys
+from gateway.dialplan.ports import Keys
 from gateway.errors import WrongState
 from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.switch.agent_keys import AgentKeys
+from gateway.switch.consult_call import ConsultCall
 from gateway.switch.conversation_ends import (
     AgentHungUp,
     BlindTransfer,
@@ -45,10 +46,10 @@ from gateway.switch.conversation_ends import (
     TransferFailed,
     name_of,
 )
-from gateway.switch.conversation_parts import CallIdentity, Consultation, ConversationParts, Unreachable
+from gateway.switch.conversation_parts import CallIdentity, Consultation, ConversationParts, Reached
 from gateway.switch.conversation_recording import ON_DEMAND, ConversationRecording, RecordingRules
 from gateway.switch.conversation_state import ConversationSignal, ConversationState, next_state
-from gateway.switch.conversation_view import view_of
+from gateway.switch.conversation_view import publish
 from gateway.switch.floor import Floor
 from gateway.switch.hearing import Ear, Party, Scene, talkers
 from gateway.switch.participant import Participant
@@ -57,24 +58,6 @@ from gateway.switch.supervision import Supervision
 from media.clip import Clip
 
 _State, _Signal = ConversationState, ConversationSignal
-
-
-@dataclass(slots=True)
-class _Consulting:
-    """A consultation that goes on, the task that reaches its target, and when to give up."""
-
-    what: Consultation
-    reaching: asyncio.Task[None] | None = None
-    limit: Cancellable | None = None
-
-    def end(self) -> None:
-        self.answered()
-        if self.reaching is not None and self.reaching is not asyncio.current_task():
-            self.reaching.cancel()
-
-    def answered(self) -> None:
-        if self.limit is not None:
-            self.limit.cancel()
 
 
 class Conversation:
@@ -98,12 +81,17 @@ class Conversation:
         self._parts = parts
         self._state = _State.NEW
         self._joined_at = parts.clock.now()
-        self._consulting: _Consulting | None = None
+        self._consulting: ConsultCall | None = None
         self._over: asyncio.Future[ConversationEnd] | None = None
         self._agent_keys = AgentKeys(self, parts)
         self._log = structlog.get_logger(__name__).bind(call_id=call.call_id)
         self.floor = Floor(
-            call.call_id, caller, parts, hold_music, on_event=self._on_event, on_fault=self._on_fault
+            call.call_id,
+            caller,
+            parts,
+            hold_music,
+            on_event=self._on_event,
+            on_fault=lambda fault: self._end(Faulted(fault)),
         )
         self.recording = ConversationRecording(self, parts.recordings, recording)
         self.supervision = Supervision(self, parts)
@@ -119,6 +107,11 @@ class Conversation:
         """Who serves the caller; "" when it is somebody outside, or nobody."""
         serving = self.floor.parties.get(Party.AGENT)
         return serving.agent if serving is not None else ""
+
+    def party_of(self, agent: str) -> Party | None:
+        """The place of an agent who takes part."""
+        parties = self.floor.parties.items()
+        return next((party for party, who in parties if agent and who.agent == agent), None)
 
     @property
     def consults(self) -> str:
@@ -160,7 +153,7 @@ class Conversation:
                 finally:
                     self._finish()
         finally:
-            self._publish()
+            publish(self, self._parts.live_calls)
         self._log.info("conversation_ended", end=type(end).__name__)
         return end
 
@@ -187,9 +180,6 @@ class Conversation:
     def _end(self, end: ConversationEnd) -> None:
         if self._over is not None and not self._over.done():
             self._over.set_result(end)
-
-    def _on_fault(self, fault: Exception) -> None:
-        self._end(Faulted(fault))
 
     # ---- operations
 
@@ -222,9 +212,13 @@ class Conversation:
     def consult(self, target: Target, *, note: str = "", by: str = "") -> None:
         """Call somebody while the caller hears music. Back to the caller when they can't be reached."""
         self._signal(_Signal.CONSULT)
-        consulting = self._consulting = _Consulting(Consultation(self.call, target, note, by))
-        consulting.reaching = self.floor.start(lambda: self._reach(consulting.what))
-        consulting.limit = self._parts.timers.call_later(self._parts.consult_ring_s, self._give_up_ringing)
+        self._consulting = ConsultCall(
+            Consultation(self.call, target, note, by),
+            self._parts,
+            self.floor.start,
+            on_reached=self._on_reached,
+            on_failed=partial(self._consulted_leaves, _Signal.CONSULTED_GONE),
+        )
         self.note(JournalKind.CONSULTED, by=by, **{"with": name_of(target)})
         self.refresh()
 
@@ -383,25 +377,11 @@ class Conversation:
             self.cue(self._parts.tones.failed, Party.AGENT)
         self.refresh()
 
-    async def _reach(self, consultation: Consultation) -> None:
-        try:
-            reached = await self._parts.reach(consultation)
-        except Unreachable as unreachable:
-            self._log.info("consultation_failed", reason=str(unreachable))
-            self._consulted_leaves(_Signal.CONSULTED_GONE, unreachable.cause)
-            return
-        except Exception as fault:  # noqa: BLE001  # the caller has an agent still
-            self._log.exception("consultation_failed", error=str(fault))
-            self._consulted_leaves(_Signal.CONSULTED_GONE, Cause.TEMPORARY_FAILURE)
-            return
+    def _on_reached(self, reached: Reached) -> None:
         consulted = Participant.on(reached.line, reached.agent)
         self.floor.take_in(Party.CONSULTED, consulted)
         if consulted.answered:
             self._on_answer(consulted)
-
-    def _give_up_ringing(self) -> None:
-        if self._state in (_State.RINGING, _State.UNATTENDED):
-            self._consulted_leaves(_Signal.CONSULTED_GONE, Cause.NO_ANSWER)
 
     # ---- telling
 
@@ -413,39 +393,17 @@ class Conversation:
             if Party.CALLER in (talking := talkers(scene)):
                 present = (self.floor.parties[party].agent for party in talking)
                 self.recording.heard(agent for agent in present if agent)
-            self._publish()
+            publish(self, self._parts.live_calls)
 
     def note(self, kind: JournalKind, **details: Any) -> None:
         """For the journal."""
-        call = self.call
-        self._parts.journal(
-            JournalEvent(
-                self._parts.clock.utc(), kind, call.queue, call.entry, call.call_id, self.agent, details
-            )
-        )
+        call, now = self.call, self._parts.clock.utc()
+        event = JournalEvent(now, kind, call.queue, call.entry, call.call_id, self.agent, details)
+        self._parts.journal(event)
 
     def _note_transfer(self, how: str, target: Target, by: str) -> None:
-        talk_s = round(self._parts.clock.now() - self._joined_at, 3)
-        self.note(
-            JournalKind.TRANSFERRED,
-            to=name_of(target),
-            how=how,
-            by=by,
-            wait_s=self.call.wait_s,
-            talk_s=talk_s,
-        )
-
-    def _publish(self) -> None:
-        live = self._parts.live_calls.find(self.call.call_id)
-        if live is None:
-            return
-        over = self._state is _State.ENDED
-        if not over:
-            live.conversation = self
-            live.update(conversation=view_of(self))
-        elif live.conversation is self:
-            live.conversation = None
-            live.update(conversation=None)
+        times = {"wait_s": self.call.wait_s, "talk_s": round(self._parts.clock.now() - self._joined_at, 3)}
+        self.note(JournalKind.TRANSFERRED, to=name_of(target), how=how, by=by, **times)
 
     def _present(self, party: Party, action: str) -> Participant:
         who = self.floor.parties.get(party)

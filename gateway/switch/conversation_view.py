@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.switch.conversation_state import ConversationState
 from gateway.switch.hearing import Party, Scene, held, talkers
-from gateway.switch.live_calls import ConversationView, PartyState, PartyView
+from gateway.switch.live_calls import ConversationView, LiveCalls, PartyState, PartyView
 from gateway.switch.participant import Participant
 
 if TYPE_CHECKING:
     from gateway.switch.conversation import Conversation
+
+
+def publish(conversation: Conversation, live_calls: LiveCalls) -> None:
+    """Shows it in the registry, as it is now or not at all."""
+    live = live_calls.find(conversation.call.call_id)
+    if live is None:
+        return
+    if conversation.state is not ConversationState.ENDED:
+        live.conversation = conversation
+        live.update(conversation=view_of(conversation))
+    elif live.conversation is conversation:
+        live.conversation = None
+        live.update(conversation=None)
 
 
 def view_of(conversation: Conversation) -> ConversationView:

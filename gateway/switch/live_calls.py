@@ -91,6 +91,7 @@ class CallView:
     entry: str = ""
     dialplan: str = ""
     recording: RecordingState = RecordingState.OFF
+    recordings: tuple[str, ...] = ()  # the ids of all that were begun
     conversation: ConversationView | None = None
 
     @property

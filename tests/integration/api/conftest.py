@@ -52,10 +52,10 @@ class Node:
         self.floor = FakeFloor()
         self.desk = FloorDesk()
         self.desk.floor = self.floor.floor
-        app = create_app(
+        self.app = create_app(
             health=Health(), metrics=Metrics(), keyring=KEYRING, floor=self.desk, origins=[ELSEWHERE]
         )
-        self.http = HttpServer(app, "127.0.0.1", 0)
+        self.http = HttpServer(self.app, "127.0.0.1", 0)
         self.port = self.http.bind()
 
     def url(self, path: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 from ruamel.yaml import YAML
 
@@ -22,7 +22,7 @@ def document(name: str) -> dict[str, Any]:
 
 
 _REGISTRY: Registry[Any] = Registry().with_resources(
-    (f"{BASE}/{name}.yaml", Resource(document(name), DRAFT202012)) for name in ("desktop", "live")
+    (f"{BASE}/{name}.yaml", DRAFT202012.create_resource(document(name))) for name in ("desktop", "live")
 )
 
 

@@ -258,7 +258,7 @@ async def test_a_slow_reader_is_dropped_and_delays_nobody(node: Node) -> None:
             f"Authorization: Bearer {KEYS['ann']}\r\n\r\n".encode()
         )
         await until(lambda: len(node.floor.offers.desktops) == 2, "two desktops")
-        shown = 0
+        shown, offered = 0, dict[str, Any]()
         while len(node.floor.offers.desktops) == 2:  # nothing is read at the other end of the second one
             shown += 1
             node.floor.offers.make("ann", "e1", f"offer-{shown}")

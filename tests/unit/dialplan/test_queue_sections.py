@@ -10,7 +10,17 @@ from ruamel.yaml import YAML
 
 from gateway.agents.profile import AgentProfile, Membership
 from gateway.dialplan import schema
+from gateway.dialplan.agent_keys import AGENT_KEYS, MEMBERSHIP_KEYS
 from gateway.dialplan.model import AgentDefinition, Plan, QueueDefinition, Spoken
+from gateway.dialplan.queue_keys import (
+    ANNOUNCE_KEYS,
+    CALLBACK_KEYS,
+    CONNECTING_KEYS,
+    QUEUE_KEYS,
+    RECORD_KEYS,
+    RELAX_KEYS,
+    RISE_KEYS,
+)
 from gateway.dialplan.queues import (
     CONNECTING,
     CONSENT,
@@ -269,6 +279,17 @@ def _with_text_keys(value: object) -> object:
     return value
 
 
+def test_the_guide_names_every_key() -> None:
+    guide = (Path(__file__).parents[3] / "dialplans" / "README.md").read_text()
+    section = guide[guide.index("## Queues") : guide.index("## What the check finds")]
+    tables = (QUEUE_KEYS, ANNOUNCE_KEYS, CONNECTING_KEYS, AGENT_KEYS)
+
+    missing = [key for table in tables for key in table if f"`{key}`" not in section]
+    inner = (CALLBACK_KEYS, RECORD_KEYS, RISE_KEYS, RELAX_KEYS, MEMBERSHIP_KEYS)
+    missing += [key for table in inner for key in table if f"{key}:" not in section]
+    assert missing == []
+
+
 SETTING_FAULTS = [
     ("strategy: longest_idel", "'strategy' is one of "),
     ("strategi: random", "queue 'q' has no 'strategi'; did you mean 'strategy'?"),
@@ -337,4 +358,6 @@ def test_a_mistake_in_a_section_is_told(tmp_path: Path, text: str, message: str)
 def test_a_single_text_is_of_the_documents_language(tmp_path: Path) -> None:
     text = "language: ja\nqueues: {q: {announce: {messages: もしもし}}}"
 
-    assert queue_of(tmp_path, text).announce.messages[0].variants["ja"] == Spoken("もしもし", "ja")
+    queue = plan_of(tmp_path, FLOW.replace("[en, ja]", "[ja]") + text).queues["q"]
+
+    assert queue.announce.messages[0].variants["ja"] == Spoken("もしもし", "ja")

@@ -140,7 +140,7 @@ def test_every_reason_has_words_of_its_own(plan: Plan, reason: LongerReason, lan
 
 
 def test_sayings_are_said_in_their_order(plan: Plan) -> None:
-    sayings = [Longer(LongerReason.UNKNOWN), AtPosition(2), WaitUnknown()]
+    sayings: list[Saying] = [Longer(LongerReason.UNKNOWN), AtPosition(2), WaitUnknown()]
 
     assert texts(sayings_to_prompts(plan, "q", "en", sayings)) == [
         "It is taking longer than we thought. Thank you for your patience.",
