@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, async_playwright
 
 from tests.integration.peers import tones
 from tests.integration.peers.wait import until_async
 
 MICROPHONE_HZ: Final = 1500.0
 MICROPHONE_RATE: Final = 48000
-PHONE: Final = {"width": 390, "height": 844}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 
 _FLAGS: Final = (
     "--no-sandbox",  # as root, in a container
@@ -90,7 +90,11 @@ class AppPage:
         self._base = base
         self.problems: list[str] = []
         page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("console", lambda line: line.type == "error" and self.problems.append(line.text))
+        page.on("console", self._note)
+
+    def _note(self, line: ConsoleMessage) -> None:
+        if line.type == "error":
+            self.problems.append(line.text)
 
     @classmethod
     async def open(cls, context: BrowserContext, base: str, query: str = "") -> AppPage:
