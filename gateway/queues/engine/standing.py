@@ -78,10 +78,11 @@ def may_be_asked(place: Place, agent: Agent, now: float) -> bool:
     """Whether this agent, who is free and has the skills, may be offered this entry.
 
     Who declined or missed it isn't, while somebody else on duty could take it: the others finish their calls
-    sooner or later. A pause of `retry_s` passes in any case, and PATIENCE_S ends it in any case.
+    sooner or later. A pause of `retry_s` passes in any case, and PATIENCE_S ends it in any case. Who has been
+    on break since, as after RONA, and is back, begins anew.
     """
     declined_at = None if place.declined is None else place.declined.get(agent)
-    if declined_at is None:
+    if declined_at is None or declined_at < agent.presence_since:
         return True
     if now < declined_at + place.line.settings.retry_s:
         return False

@@ -1,8 +1,4 @@
-"""A contact centre under test: a node, agents on phones that do what they are told, and callers.
-
-Music is 300 Hz and everything that is spoken is silent, so a tone tells who is heard. Every person has a
-tone of their own.
-"""
+"""A contact centre under test: a node, agents on phones that do what they are told, and callers."""
 
 from __future__ import annotations
 
@@ -11,11 +7,10 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import httpx
 import numpy as np
-import soundfile
 
 from gateway.api.auth import hash_of, new_key
 from tests.integration.gateway import Gateway
@@ -23,29 +18,7 @@ from tests.integration.peers import tones
 from tests.integration.peers.ports import LOOPBACK
 from tests.integration.peers.ua import UaCall, UserAgent
 from tests.integration.peers.wait import until_async
-
-MUSIC_HZ: Final = 300.0
-BYE_HZ: Final = 2600.0
-
-FLOW: Final = """\
-routes:
-  - {dnis: "100", flow: main}
----
-flow: main
-start: wait
-nodes:
-  wait:
-    queue: support
-    leave_key: "9"
-    next: after
-    left: after
-    timed_out: after
-    full: after
-    closed: after
-    error: after
-  after: {play: bye.wav, next: end}
-  end: {hangup: normal_clearing}
-"""
+from tests.integration.queues.plan import ALL_HZ, NUMBERS, write_plan
 
 
 @dataclass(slots=True)
@@ -77,6 +50,7 @@ class Centre:
     key: str
     agents: Mapping[str, Agent]
     stack: AsyncExitStack = field(repr=False)
+    calls: list[UaCall] = field(default_factory=list, repr=False)  # of callers
 
     async def request(self, method: str, path: str, body: Any = None) -> httpx.Response:
         url = f"http://{LOOPBACK}:{self.gateway.http_port}{path}"
@@ -87,6 +61,11 @@ class Centre:
         response = await self.request("GET", path)
         assert response.status_code == 200, response.text
         return response.json()
+
+    async def on_duty(self, *agents: str) -> None:
+        """These are available, and everybody else is logged out."""
+        for agent in self.agents:
+            await self.set_presence(agent, "available" if agent in agents else "logged_out")
 
     async def set_presence(self, agent: str, presence: str, reason: str = "") -> None:
         body = {"presence": presence, **({"reason": reason} if reason else {})}
@@ -103,10 +82,10 @@ class Centre:
 
         await until_async(reached, f"{agent} is {state}", deadline_s=deadline_s)
 
-    async def waiting(self, queue: str = "support") -> int:
+    async def waiting(self, queue: str) -> int:
         return int((await self.get(f"/v1/queues/{queue}"))["waiting"])
 
-    async def until_waiting(self, count: int, queue: str = "support") -> None:
+    async def until_waiting(self, queue: str, count: int) -> None:
         async def reached() -> bool:
             return await self.waiting(queue) == count
 
@@ -116,62 +95,48 @@ class Centre:
         """One more phone, closed with the centre."""
         return await self.stack.enter_async_context(await UserAgent.open(name))
 
-    async def call_in(self, name: str = "caller", number: str = "100") -> UaCall:
-        """A call that was answered: its caller waits in the queue."""
+    async def call_in(self, queue: str, name: str = "caller") -> UaCall:
+        """A call to this queue, answered."""
         phone = await self.caller(name)
-        call = await phone.call(self.gateway.uri(number))
+        call = await phone.call(self.gateway.uri(NUMBERS[queue]))
         await call.status(200)
+        self.calls.append(call)
+        return call
+
+    async def clear(self) -> None:
+        """Every caller hangs up, and nobody is on duty or writes notes."""
+        for call in self.calls:
+            if not call.requests("BYE"):
+                call.bye()
+        self.calls.clear()
+        for agent in self.agents.values():
+            while not agent.phone.incoming.empty():
+                agent.phone.incoming.get_nowait()
+            await self.request("PUT", f"/v1/agents/{agent.id}/wrap-up", {"end": True})
+        await self.on_duty()
+
+    async def wait_in(self, queue: str, name: str = "caller") -> UaCall:
+        """The same, and its caller has a place."""
+        before = await self.waiting(queue)
+        call = await self.call_in(queue, name)
+        await self.until_waiting(queue, before + 1)
         return call
 
 
 @asynccontextmanager
-async def contact_centre(
-    directory: Path,
-    agents: Iterable[str] = ("ann",),
-    *,
-    queue: str = "{}",
-    flow: str = FLOW,
-    extra: str = "",
-    agent_keys: Mapping[str, str] | None = None,
-) -> AsyncIterator[Centre]:
-    """A node whose queue `support` has these settings (YAML), and these agents, all available.
-
-    `extra`: more documents of the plan; `agent_keys`: more keys of single agents, in YAML.
-    """
+async def contact_centre(directory: Path, agents: Iterable[str]) -> AsyncIterator[Centre]:
+    """A node with the queues of `plan.py` and these agents, all logged out."""
     key = new_key()
     async with AsyncExitStack() as stack:
         phones = {
             agent: Agent(agent, await stack.enter_async_context(await UserAgent.open(agent)))
             for agent in agents
         }
-        plan = directory / "dialplan"
-        plan.mkdir(parents=True)
-        write_audio(plan)
-        more = agent_keys or {}
-        defined = "".join(
-            f'  {agent.id}: {{name: {agent.id.title()}, device: "{agent.phone.uri}", '
-            f"queues: [support]{more.get(agent.id, '')}}}\n"
-            for agent in phones.values()
-        )
-        (plan / "plan.yaml").write_text(
-            f"queues:\n  support: {queue}\n---\nagents:\n{defined}---\n{extra}{flow}", "utf-8"
-        )
-        gateway = Gateway(
-            directory / "gateway",
-            dialplan=plan,
-            environment={"RINGBACK_HTTP__API_KEYS": f"boss:admin:{hash_of(key)}"},
-        )
+        plan = write_plan(directory / "dialplan", {agent.id: agent.phone.uri for agent in phones.values()})
+        environment = {"RINGBACK_HTTP__API_KEYS": f"boss:admin:{hash_of(key)}"}
+        gateway = Gateway(directory / "gateway", dialplan=plan, environment=environment)
         await stack.enter_async_context(gateway)
-        centre = Centre(gateway, key, phones, stack)
-        for agent in phones:
-            await centre.set_presence(agent, "available")
-        yield centre
-
-
-def write_audio(directory: Path) -> None:
-    """A second of music that can be repeated without a seam, and a goodbye."""
-    for name, frequency_hz, seconds in (("music", MUSIC_HZ, 1.0), ("bye", BYE_HZ, 0.3)):
-        soundfile.write(directory / f"{name}.wav", tones.sine(frequency_hz, seconds), tones.RATE)
+        yield Centre(gateway, key, phones, stack)
 
 
 def latest(call: UaCall, seconds: float = 0.3) -> tones.Samples:
@@ -180,7 +145,7 @@ def latest(call: UaCall, seconds: float = 0.3) -> tones.Samples:
     return audio[-round(seconds * tones.RATE) :] if len(audio) else np.zeros(0, dtype=np.int16)
 
 
-def hears(call: UaCall, frequency_hz: float, among: Iterable[float] = (MUSIC_HZ,)) -> bool:
+def hears(call: UaCall, frequency_hz: float, among: Iterable[float] = ALL_HZ) -> bool:
     """Whether this tone, and no other of `among`, is what a phone hears just now."""
     return tones.heard(latest(call), {frequency_hz, *among}) == {frequency_hz}
 

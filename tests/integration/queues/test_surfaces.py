@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
+import pytest
 from websockets.asyncio.client import connect
 
 from tests.integration.api.conftest import Talk
 from tests.integration.peers.ports import LOOPBACK
 from tests.integration.peers.wait import until
-from tests.integration.queues.centre import MUSIC_HZ, Centre, contact_centre, hears, talking
+from tests.integration.queues.centre import Centre, hears, talking
+from tests.integration.queues.plan import MUSIC_HZ
 
 CALLER_HZ, AGENT_HZ = 700.0, 1100.0
-QUEUE = (
-    "{music: music.wav, announce: {welcome: none, on_entry: false, every: 0s}, wrap_up: 60s, join: logged_in}"
-)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @asynccontextmanager
@@ -36,13 +35,11 @@ async def call_until(talk: Talk, wanted: dict[str, Any]) -> dict[str, Any]:
             return call
 
 
-async def test_a_desktop_shows_the_caller_before_the_answer_and_controls_the_call(tmp_path: Path) -> None:
-    async with (
-        contact_centre(tmp_path, queue=QUEUE) as centre,
-        socket(centre, "/v1/agents/ann/desktop", "desktop") as desktop,
-    ):
+async def test_a_desktop_shows_the_caller_before_the_answer_and_controls_the_call(centre: Centre) -> None:
+    await centre.on_duty("ann")
+    async with socket(centre, "/v1/agents/ann/desktop", "desktop") as desktop:
         hello = await desktop.next("hello")
-        caller = await centre.call_in("caller")
+        caller = await centre.call_in("notes")
         phone = await centre.agents["ann"].ring()
         shown = (await desktop.next("offer"))["offer"]
         assert (await centre.state_of("ann")) in ("reserved", "ringing")
@@ -54,7 +51,7 @@ async def test_a_desktop_shows_the_caller_before_the_answer_and_controls_the_cal
         async with talking((caller, CALLER_HZ), (phone, AGENT_HZ)):
             await until(lambda: hears(caller, AGENT_HZ), "the caller hears the agent")
             held = await desktop.say(type="hold", id=1)
-            await until(lambda: hears(caller, MUSIC_HZ, (AGENT_HZ,)), "the caller hears music")
+            await until(lambda: hears(caller, MUSIC_HZ), "the caller hears music")
             again = await desktop.say(type="hold", id=2)
             resumed = await desktop.say(type="resume", id=3)
             await until(lambda: hears(caller, AGENT_HZ), "the caller hears the agent again")
@@ -67,28 +64,25 @@ async def test_a_desktop_shows_the_caller_before_the_answer_and_controls_the_cal
         await centre.until_state("ann", "idle")
 
     assert (hello["agent"]["presence"], hello["offer"], hello["calls"]) == ("available", None, [])
-    assert (shown["queue"], shown["number"], shown["call_id"]) == ("support", "caller", call["id"])
+    assert (shown["queue"], shown["number"], shown["call_id"]) == ("notes", "caller", call["id"])
     assert ended == {"type": "offer_ended", "offer": shown["id"], "outcome": "accepted"}
     assert {answer["type"] for answer in (held, resumed, muted, over, wrapped)} == {"ack"}
     assert (again["type"], again["status"]) == ("error", 409)
     assert gone["call"] == call["id"]
 
 
-async def test_a_wall_follows_callers_agents_and_calls(tmp_path: Path) -> None:
-    async with (
-        contact_centre(tmp_path, queue=QUEUE) as centre,
-        socket(centre, "/v1/live", "live") as wall,
-    ):
+async def test_a_wall_follows_callers_agents_and_calls(centre: Centre) -> None:
+    async with socket(centre, "/v1/live", "live") as wall:
         await centre.set_presence("ann", "on_break", "lunch")
         seen = {
             name: dict(items) for name, items in (await wall.next("snapshot")).items() if name in SECTIONS
         }
-        first, second = await centre.call_in("first"), await centre.call_in("second")
+        first, second = await centre.call_in("notes", "first"), await centre.call_in("notes", "second")
         await follow(wall, seen, lambda: len(seen["entries"]) == 2)
         positions = {entry["number"]: entry["position"] for entry in seen["entries"].values()}
-        waiting, calls = seen["queues"]["support"]["waiting"], len(seen["calls"])
+        waiting, calls = seen["queues"]["notes"]["waiting"], len(seen["calls"])
         last = next(entry for entry in seen["entries"].values() if entry["number"] == "second")
-        place = f"/v1/queues/support/entries/{last['id']}"
+        place = f"/v1/queues/notes/entries/{last['id']}"
 
         raised = await centre.request("PATCH", place, {"priority": 5})
         await follow(wall, seen, lambda: seen["entries"][last["id"]]["position"] == 1)
