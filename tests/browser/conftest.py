@@ -17,7 +17,7 @@ from tests.integration.peers.ports import LOOPBACK, Reservation
 SECRET = "a secret that guards nothing but tests"
 
 
-def voice_environment(**more: str) -> dict[str, str]:
+def voice_environment() -> dict[str, str]:
     """Settings of a node that takes calls from the sample page, on loopback."""
     ports = Reservation(100).release()
     settings = {
@@ -26,7 +26,6 @@ def voice_environment(**more: str) -> dict[str, str]:
         "ADDRESSES": LOOPBACK,
         "UDP_PORTS": f"{ports.first},{ports.last}",
         "RESUME_S": "10",
-        **more,
     }
     return {f"RINGBACK_VOICE__{name}": value for name, value in settings.items()}
 
@@ -47,11 +46,10 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def voice_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    """A node with the tones of gateway_dialplan.py; calls are recorded, to hear what it hears."""
+    """A node with the tones of gateway_dialplan.py."""
     directory = tmp_path_factory.mktemp("gateway")
-    environment = voice_environment() | {"RINGBACK_RECORDING__CALLS": "true"}
     dialplan = write_dialplan(directory / "dialplan")
-    async with Gateway(directory, dialplan=dialplan, environment=environment) as running:
+    async with Gateway(directory, dialplan=dialplan, environment=voice_environment()) as running:
         yield running
 
 

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
-from gateway.api.app import create_app
-from gateway.api.auth import HashedKey, Holder, Keyring, Role, hash_of
-from gateway.api.server import HttpServer
-from gateway.api.voice import VoiceDesk
 from gateway.call.leg import Answered, Ended, Party, Ringing
 from gateway.call.screen import CallbackOffered, QueuePlace
-from gateway.handoff.tokens import TokenKey, TokenVerifier
-from gateway.webrtc.endpoint import WebRtcEndpoint
-from gateway.webrtc.leg import WebRtcLeg
 from gateway.webrtc.settings import WebRtcSettings
-from media.bridge import Bridge
-from media.engine import Engine, EngineSettings
-from monitoring.health import Health
-from monitoring.metrics import Metrics
 from tests.browser.chromium import MICROPHONE_HZ, AppPage, chromium
-from tests.fakes.voice import RecordingObserver
+from tests.browser.node import AGENT_KEY, Node, event_of, media_engine, voice_node
 from tests.integration.media.ear import Ear
 from tests.integration.peers import tones
 from tests.integration.peers.ports import LOOPBACK
@@ -34,10 +20,7 @@ from tests.integration.peers.wait import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-KEY = "rbk_an-agents-key"
-SECRET = "a secret that guards nothing but tests"
 AGENT_HZ = 900.0
-DEADLINE_S = 15.0
 
 _DESKTOP = """async (key) => {
   const { RingbackConnection, RingbackCall } = await import("/web/ringback.js");
@@ -52,39 +35,10 @@ _DESKTOP = """async (key) => {
 }"""
 
 
-@dataclass
-class Node:
-    engine: Engine
-    bridge: Bridge
-    endpoint: WebRtcEndpoint
-    legs: asyncio.Queue[WebRtcLeg]
-    base: str
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def node() -> AsyncIterator[Node]:
-    """A node's WebRTC side and its pages, in this process."""
-    engine = Engine(EngineSettings(max_calls=50, realtime=False))
-    await engine.start()
-    bridge = Bridge(engine)
-    legs: asyncio.Queue[WebRtcLeg] = asyncio.Queue()
-    settings = WebRtcSettings(addresses=(LOOPBACK,))
-    endpoint = WebRtcEndpoint(
-        engine, bridge, settings, legs.put_nowait, observer=RecordingObserver(), epoch_s=time.time
-    )
-    verifier = TokenVerifier([TokenKey("", "HS256", SECRET)], time.time)
-    desk = VoiceDesk(endpoint, verifier, sample_secret=SECRET)
-    keyring = Keyring([HashedKey(Holder("agent-7", Role.AGENT), hash_of(KEY))])
-    server = HttpServer(
-        create_app(health=Health(), metrics=Metrics(), keyring=keyring, voice=desk), LOOPBACK, 0
-    )
-    async with endpoint:
-        port = server.bind()
-        running = asyncio.get_running_loop().create_task(server.run())
-        yield Node(engine, bridge, endpoint, legs, f"http://{LOOPBACK}:{port}")
-        server.stop()
-    await running
-    await engine.stop()
+    async with media_engine() as engine, voice_node(engine, WebRtcSettings(addresses=(LOOPBACK,))) as running:
+        yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -101,25 +55,16 @@ async def desktop(agents_browser: Browser, node: Node) -> AsyncIterator[Page]:
     context = await agents_browser.new_context(permissions=["microphone"])
     page = await context.new_page()
     await page.goto(f"{node.base}/app/")
-    await page.evaluate(_DESKTOP, KEY)
+    await page.evaluate(_DESKTOP, AGENT_KEY)
     yield page
     await context.close()
-
-
-async def event_of(leg: WebRtcLeg) -> object:
-    async with asyncio.timeout(DEADLINE_S):
-        return await leg.next_event()
 
 
 async def test_an_app_and_a_desktop_hear_each_other(
     context: BrowserContext, node: Node, desktop: Page
 ) -> None:
     app = await AppPage.open(context, node.base)
-    await app.page.click("#call")
-    async with asyncio.timeout(DEADLINE_S):
-        caller = await node.legs.get()
-    await caller.answer()
-    assert await event_of(caller) == Answered()
+    caller = await node.answered(app)
 
     agent = node.endpoint.dial("agent-7", caller=caller.remote, called=Party("agent-7"))
     assert await event_of(agent) == Ringing()
@@ -148,11 +93,7 @@ async def test_a_desktop_that_is_closed_while_it_is_rung_ends_the_offer_at_once(
 
 async def test_a_page_shows_where_it_stands_and_who_answers(context: BrowserContext, node: Node) -> None:
     app = await AppPage.open(context, node.base)
-    await app.page.click("#call")
-    async with asyncio.timeout(DEADLINE_S):
-        caller = await node.legs.get()
-    await caller.answer()
-    await app.answered()
+    caller = await node.answered(app)
 
     caller.screen.show_place(QueuePlace("sales", 2, (90.0, 200.0)))
     caller.screen.show_callback_offer(CallbackOffered("sales", "7", "+1555…34"))
@@ -175,12 +116,7 @@ async def test_a_page_shows_where_it_stands_and_who_answers(context: BrowserCont
 
 async def test_keys_that_a_browser_sends_as_rtp_events_are_read(context: BrowserContext, node: Node) -> None:
     app = await AppPage.open(context, node.base)
-    await app.page.click("#call")
-    async with asyncio.timeout(DEADLINE_S):
-        caller = await node.legs.get()
-    await caller.answer()
-    assert await event_of(caller) == Answered()
-    await app.answered()
+    caller = await node.answered(app)
 
     await app.evaluate("() => call.peerConnection.getSenders()[0].dtmf.insertDTMF('4#', 120, 80)")
 
@@ -197,11 +133,7 @@ async def test_keys_that_a_browser_sends_as_rtp_events_are_read(context: Browser
 
 async def test_opus_is_heard_and_said(context: BrowserContext, node: Node) -> None:
     app = await AppPage.open(context, node.base)
-    await app.page.click("#call")
-    async with asyncio.timeout(DEADLINE_S):
-        caller = await node.legs.get()
-    await caller.answer()
-    assert await event_of(caller) == Answered()
+    caller = await node.answered(app)
 
     async with Ear(node.engine, node.bridge, caller.audio) as ear:
         await ear.hear(1.0)

@@ -8,14 +8,21 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext
 
-from tests.browser.chromium import AppPage
-from tests.browser.conftest import voice_environment
-from tests.integration.gateway import Gateway
-from tests.integration.gateway_dialplan import KEY_1_HZ, MENU_HZ, write_dialplan
+from gateway.webrtc.settings import TurnServer, WebRtcSettings
+from gateway.webrtc.takeover import Path as MediaPath
+from media import tone
+from media.engine import Engine
+from media.player import Player
+from tests.browser.chromium import MICROPHONE_HZ, AppPage
+from tests.browser.node import Node, media_engine, voice_node
+from tests.integration.media.ear import Ear
+from tests.integration.peers import tones
 from tests.integration.peers.coturn import SECRET, Coturn
 from tests.integration.peers.ports import LOOPBACK
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OURS_HZ = 620.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -24,48 +31,49 @@ async def turn(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Coturn
         yield running
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["off", "only"])
-async def relayed_gateway(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, turn: Coturn
-) -> AsyncIterator[Gateway]:
-    """A node that tells browsers of the TURN server; and one that has no other address itself."""
-    environment = voice_environment(TURN_URLS=turn.url, TURN_SECRET=SECRET, RELAY=request.param)
-    directory = tmp_path_factory.mktemp("gateway")
-    dialplan = write_dialplan(directory / "dialplan")
-    async with Gateway(directory / "gateway", dialplan=dialplan, environment=environment) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine() -> AsyncIterator[Engine]:
+    async with media_engine() as running:
         yield running
 
 
-async def test_a_browser_that_may_only_use_the_relay_calls_over_it(
-    context: BrowserContext, relayed_gateway: Gateway, turn: Coturn
+@pytest_asyncio.fixture(loop_scope="module", params=[False, True], ids=["reachable", "relayed"])
+async def node(request: pytest.FixtureRequest, engine: Engine, turn: Coturn) -> AsyncIterator[Node]:
+    """A node that tells browsers of the TURN server; and one that has no other address itself."""
+    server = TurnServer((turn.url,), SECRET)
+    settings = WebRtcSettings(addresses=(LOOPBACK,), turn=server, relay_only=request.param)
+    async with voice_node(engine, settings) as running:
+        yield running
+
+
+@pytest.mark.parametrize("query", ["", "?relay=1"], ids=["any", "relay-only"])
+async def test_each_hears_the_other_over_the_relay(
+    context: BrowserContext, node: Node, turn: Coturn, query: str
 ) -> None:
-    app = await AppPage.open(context, f"http://{LOOPBACK}:{relayed_gateway.http_port}", "?relay=1")
+    app = await AppPage.open(context, node.base, query)
     lent = turn.allocations()
 
-    await app.call()
-    await app.hears(MENU_HZ)
-    await app.page.keyboard.press("1")
-    await app.hears(KEY_1_HZ)
+    leg = await node.answered(app)
+    player = Player(node.engine, node.bridge)
+    node.bridge.connect(player.port, leg.audio)
+    player.play([tone.tone([OURS_HZ], 30.0, node.engine.rate, dbfs=-12.0)])
+    await app.hears(OURS_HZ)
+    async with Ear(node.engine, node.bridge, leg.audio) as ear:
+        heard = await ear.hear(2.0)
 
-    pairs = [pair for pair in await app.statistics("candidate-pair") if pair["state"] == "succeeded"]
-    used = {pair["localCandidateId"] for pair in pairs}
-    local = {entry["id"]: entry["candidateType"] for entry in await app.statistics("local-candidate")}
-    assert {local[each] for each in used} == {"relay"}
+    assert tones.heard(heard, [MICROPHONE_HZ, OURS_HZ]) == {MICROPHONE_HZ}
+    ours_is_relayed = node.endpoint.settings.relay_only
+    assert node.observer.paths == [MediaPath.RELAYED if ours_is_relayed else MediaPath.NATIVE]
+    if query:
+        assert await _local_kinds(app) == {"relay"}
     assert turn.allocations() > lent
-    await app.page.click("#hangup")
+    player.close()
+    await leg.hang_up()
     await app.ended()
 
 
-async def test_packets_of_a_relayed_node_go_through_python_and_are_decoded_natively(
-    context: BrowserContext, relayed_gateway: Gateway
-) -> None:
-    app = await AppPage.open(context, f"http://{LOOPBACK}:{relayed_gateway.http_port}")
-
-    await app.call()
-    await app.hears(MENU_HZ)
-
-    native = await relayed_gateway.metric("ringback_webrtc_transports_total", path="native")
-    relayed = await relayed_gateway.metric("ringback_webrtc_transports_total", path="relayed")
-    assert native + relayed == 1
-    await app.page.click("#hangup")
-    await app.ended()
+async def _local_kinds(app: AppPage) -> set[str]:
+    """The kinds of the page's own candidates that are in use."""
+    pairs = [pair for pair in await app.statistics("candidate-pair") if pair["state"] == "succeeded"]
+    kinds = {entry["id"]: entry["candidateType"] for entry in await app.statistics("local-candidate")}
+    return {kinds[pair["localCandidateId"]] for pair in pairs}
