@@ -102,6 +102,8 @@ class _Node:
         look_up = await enter(parts.lookups(settings))
         overrides = await parts.calendar_overrides(settings)
         journal = await enter(parts.journal(settings, metrics, health))
+        envelopes = await enter(parts.handoffs(settings))
+        desks.handoffs.desk = envelopes
         media = Media(engine, bridge, recorder)
         observer = MetricsObserver(metrics)
         centre = await enter(
@@ -117,7 +119,7 @@ class _Node:
                 look_up,
             )
         )
-        services = parts.services(settings, engine, bridge, writer, metrics, overrides, centre)
+        services = parts.services(settings, engine, bridge, writer, metrics, overrides, centre, envelopes)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         switchboard = await enter(Switchboard(active, admission, services))
         await enter(parts.reloads(settings, plans, switchboard, centre, desks.dialplans))
@@ -128,7 +130,11 @@ class _Node:
         sip = await enter(
             parts.sip_endpoint(settings, engine, bridge, switchboard.accept, rtp_ports=rtp_ports)
         )
-        await enter(parts.voice_endpoint(settings, engine, bridge, switchboard.accept, metrics, desks.voice))
+        await enter(
+            parts.voice_endpoint(
+                settings, engine, bridge, switchboard.accept, metrics, desks.voice, envelopes.token_key
+            )
+        )
         centre.door.dialler = sip
         desks.floor.floor = floor_of(centre, archive)
         log.info(

@@ -276,6 +276,39 @@ class VoiceSettings(Section):
         return self
 
 
+class AppKey(Section):
+    """What verifies the tokens of one app's server. While a key is changed, an app has two."""
+
+    id: str = Field(min_length=1, max_length=64)
+    """The `kid` in the header of its tokens."""
+    app: str = Field(min_length=1, max_length=64)
+    """As the app's API key is called: its tokens open the envelopes that this key handed over."""
+    algorithm: Literal["EdDSA", "HS256"] = "EdDSA"
+    key: SecretStr = Field(min_length=32)
+    """EdDSA: the public key in PEM. HS256: the shared secret."""
+
+
+class HandoffSettings(Section):
+    """What is known of a caller before they are heard."""
+
+    secret: SecretStr | None = Field(None, min_length=32)
+    """Signs tokens and hashes PINs; the same on every node of a database. Made in data_dir without it."""
+    app_keys: tuple[AppKey, ...] = ()
+    pin_digits: int = Field(6, ge=4, le=10)
+    pin_ttl_s: float = Field(900.0, ge=60, le=86_400)
+    ani_window_s: float = Field(600.0, ge=0, le=86_400)
+    """How long a call from the number that was handed over finds the envelope; 0: never."""
+    keep_days: int = Field(30, ge=1, le=3650)
+    """How long envelopes are kept after they have expired."""
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> Self:
+        ids = [key.id for key in self.app_keys]
+        if len(set(ids)) < len(ids):
+            raise ValueError("app_keys has two keys of one id")
+        return self
+
+
 class StorageSettings(Section):
     """Where calls are recorded."""
 
@@ -359,6 +392,7 @@ class Settings(BaseSettings):
     dialplan: DialplanSettings = DialplanSettings()
     speech: SpeechSettings = SpeechSettings()
     voice: VoiceSettings = VoiceSettings()
+    handoff: HandoffSettings = HandoffSettings()
     storage: StorageSettings = StorageSettings()
     calls: CallSettings = CallSettings()
     recording: RecordingSettings = RecordingSettings()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from gateway.api.app import create_app
 from gateway.api.auth import HashedKey, Holder, Keyring, Role
 from gateway.api.calendars import CalendarDesk, CalendarParts
 from gateway.api.dialplans import DialplanDesk
+from gateway.api.handoffs import HandoffSlot
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk, ReportParts
 from gateway.api.server import HttpServer
@@ -31,12 +33,15 @@ from gateway.dialplan.prompts import ActivePlan, activate
 from gateway.dialplan.reload import PlanKeeper
 from gateway.dialplan.versions import Loaded, VersionStore
 from gateway.errors import StartupError
+from gateway.handoff.desk import HandoffDesk, HandoffRules
+from gateway.handoff.keyfile import secret_at
 from gateway.handoff.tokens import TokenKey, TokenVerifier
 from gateway.queues.reports import thresholds_of
 from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
 from gateway.storage.calls import CallStore
 from gateway.storage.database import Database
+from gateway.storage.handoffs import HandoffStore
 from gateway.storage.journal import JournalWriter
 from gateway.storage.journal_store import JournalStore
 from gateway.storage.unsaved import UnsavedCalls, UnsavedEvents
@@ -78,6 +83,7 @@ class Desks:
     floor: FloorDesk = field(default_factory=FloorDesk)
     reports: ReportDesk = field(default_factory=ReportDesk)
     voice: VoiceDesk = field(default_factory=VoiceDesk)
+    handoffs: HandoffSlot = field(default_factory=HandoffSlot)
 
 
 @asynccontextmanager
@@ -205,6 +211,7 @@ async def http_server(
         floor=desks.floor,
         reports=desks.reports,
         voice=desks.voice,
+        handoffs=desks.handoffs,
         origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
@@ -215,6 +222,30 @@ async def http_server(
             yield port
         finally:
             server.stop()
+
+
+@asynccontextmanager
+async def handoffs(settings: Settings) -> AsyncIterator[HandoffDesk]:
+    """Envelopes, on connections that wait for the disk: what was handed over is kept; after `call_log`."""
+    database = Database.open(settings.database_url, durable=True)
+    try:
+        given = settings.handoff.secret
+        path = settings.data_dir / "handoff.key"
+        secret = given.get_secret_value() if given else await asyncio.to_thread(secret_at, path)
+        rules = HandoffRules(
+            pin_digits=settings.handoff.pin_digits,
+            pin_ttl=timedelta(seconds=settings.handoff.pin_ttl_s),
+            ani_window=timedelta(seconds=settings.handoff.ani_window_s),
+            retention=timedelta(days=settings.handoff.keep_days),
+        )
+        desk = HandoffDesk(HandoffStore(database), SystemClock(), secret, rules)
+        try:
+            async with background(desk.run()):
+                yield desk
+        finally:
+            await desk.close()
+    finally:
+        await database.close()
 
 
 def _keyring(settings: Settings) -> Keyring:
@@ -230,6 +261,7 @@ async def voice_endpoint(
     on_call: Callable[[WebRtcLeg], None],
     metrics: Metrics,
     desk: VoiceDesk,
+    handoff_key: TokenKey,
 ) -> AsyncIterator[WebRtcEndpoint]:
     """Calls from apps, as long as the block lasts; then `desk` refuses them."""
     clock = SystemClock()
@@ -242,7 +274,8 @@ async def voice_endpoint(
         epoch_s=lambda: clock.utc().timestamp(),
     )
     secret = settings.voice.app_secret
-    desk.verifier = TokenVerifier(_app_keys(settings), lambda: clock.utc().timestamp())
+    keys = [*_app_keys(settings), handoff_key]
+    desk.verifier = TokenVerifier(keys, lambda: clock.utc().timestamp())
     if secret is not None and settings.voice.sample_page:
         desk.sample_secret = secret.get_secret_value()
     async with endpoint:
@@ -254,9 +287,14 @@ async def voice_endpoint(
 
 
 def _app_keys(settings: Settings) -> list[TokenKey]:
-    """What verifies apps' tokens: one shared secret, for now."""
+    """What verifies apps' tokens: the one shared secret, and each app's own keys."""
     secret = settings.voice.app_secret
-    return [] if secret is None else [TokenKey("", "HS256", secret.get_secret_value())]
+    shared = [] if secret is None else [TokenKey("", "HS256", secret.get_secret_value())]
+    own = [
+        TokenKey(key.id, key.algorithm, key.key.get_secret_value(), key.app)
+        for key in settings.handoff.app_keys
+    ]
+    return [*shared, *own]
 
 
 def _webrtc_settings(settings: Settings) -> WebRtcSettings:
@@ -361,6 +399,7 @@ def services(
     metrics: Metrics,
     overrides: CalendarOverrides,
     centre: ContactCentre,
+    envelopes: HandoffDesk,
 ) -> SwitchServices:
     clock = SystemClock()
 
@@ -380,6 +419,7 @@ def services(
         act=centre.act,
         world=lambda: (centre.facts(), overrides.states()),
         live_calls=centre.live_calls,
+        handoffs=envelopes,
     )
 
 

@@ -14,6 +14,7 @@ from gateway.api import calendars as calendar_routes
 from gateway.api import calls as call_routes
 from gateway.api import desktop as desktop_routes
 from gateway.api import dialplans as dialplan_routes
+from gateway.api import handoffs as handoff_routes
 from gateway.api import health as health_routes
 from gateway.api import live as live_routes
 from gateway.api import openapi, problems, web
@@ -24,6 +25,7 @@ from gateway.api import voice as voice_routes
 from gateway.api.auth import Keyring
 from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
+from gateway.api.handoffs import HandoffSlot
 from gateway.api.limits import BodyLimit
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk
@@ -47,6 +49,7 @@ def create_app(
     floor: FloorDesk | None = None,
     reports: ReportDesk | None = None,
     voice: VoiceDesk | None = None,
+    handoffs: HandoffSlot | None = None,
     origins: Sequence[str] = (),
 ) -> FastAPI:
     """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`.
@@ -70,6 +73,7 @@ def create_app(
     app.include_router(agent_routes.routes(floor, keyring))
     app.include_router(report_routes.routes(reports or ReportDesk(), keyring))
     app.include_router(call_routes.routes(floor, keyring))
+    app.include_router(handoff_routes.routes(handoffs or HandoffSlot(), keyring))
     app.include_router(recording_routes.routes(floor, keyring))
     gate = Gate(keyring, origins)
     app.include_router(desktop_routes.routes(floor, gate))

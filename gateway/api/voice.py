@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, WebSocket, WebSocketDisconnect
 from gateway.api.auth import Keyring, Role
 from gateway.api.problems import ProblemResponse
 from gateway.api.sockets import Gate
+from gateway.call.context import Introduction
 from gateway.call.leg import Party
 from gateway.handoff.tokens import TokenRefused, TokenVerifier
 from gateway.webrtc import messages
@@ -150,7 +151,8 @@ def _subject(token: str | None, desk: VoiceDesk, keyring: Keyring) -> Subject:
     except TokenRefused as refused:
         raise Refused(CLOSE_UNAUTHORISED, f"token_{refused.code}", str(refused)) from refused
     party = Party(claims.number or claims.subject, claims.name)
-    return Subject(f"app:{claims.subject}", "app", party, claims.to, claims.context)
+    introduction = Introduction(claims.subject, claims.name, claims.app, claims.handoff, claims.context)
+    return Subject(f"app:{claims.subject}", "app", party, claims.to, claims.context, introduction)
 
 
 async def _refuse(socket: WebSocket, desk: VoiceDesk, refused: Refused) -> None:

@@ -68,6 +68,7 @@ from gateway.dialplan.run import (
     RunState,
     Started,
     TimerFired,
+    with_context,
 )
 from gateway.dialplan.templates import plain
 from gateway.dialplan.turn import RunFault
@@ -258,7 +259,7 @@ class _Turn(Walk):
             self.remember({node.into: kept(node.into, event.value)})
         known = {exit_.label for exit_ in EXITS[type(node)]}
         if isinstance(node, ContextNode) and event.outcome == "next" and isinstance(event.value, dict):
-            self.state = replace(self.state, facts=replace(self.state.facts, context=event.value))
+            self.state = replace(self.state, facts=with_context(self.state.facts, event.value))
         # Whatever a port makes up, the plan has these branches, and the metrics these labels.
         self._leave(event.outcome if event.outcome in known else "error")
 

@@ -60,6 +60,25 @@ class Facts:
     overrides: Mapping[str, str] = field(default_factory=dict)
 
 
+def with_context(facts: Facts, context: Mapping[str, Any]) -> Facts:
+    """With another envelope: who the caller is, and whether they have proved it, go with it."""
+    return replace(facts, context=context, caller={**facts.caller, **caller_of(context)})
+
+
+def caller_of(context: Mapping[str, Any]) -> dict[str, Any]:
+    """What an envelope, as expressions see it, says of `caller`. `verified_until_s`: as `epoch_s`."""
+    customer, authentication = context.get("customer"), context.get("authentication")
+    found: dict[str, Any] = {}
+    if isinstance(customer, Mapping):
+        found |= {name: customer[name] for name in ("id", "name") if isinstance(customer.get(name), str)}
+    if isinstance(authentication, Mapping):
+        found["authenticated"] = authentication.get("authenticated") is True
+        found["verified_until_s"] = authentication.get("until_s")
+    if isinstance(context.get("language"), str):
+        found["language"] = context["language"]
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A flow that waits for another one it runs: at `node`, with its variables."""

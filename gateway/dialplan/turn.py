@@ -161,6 +161,9 @@ class Turn:
         """What expressions see."""
         state, facts = self.state, self.state.facts
         caller = {"number": "", "name": "", "language": "", "authenticated": False, "id": "", **facts.caller}
+        verified_until_s = caller.pop("verified_until_s", None)
+        if verified_until_s is not None and facts.epoch_s + self.now_s >= verified_until_s:
+            caller["authenticated"] = False  # it expires by itself, in the middle of a call too
         call = {"id": "", "dnis": "", "trunk": "", "technology": "sip", "headers": {}, **facts.call}
         call |= {
             "language": state.language,

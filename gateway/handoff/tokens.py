@@ -1,7 +1,7 @@
 """Tokens that an app's own server signs for one of its callers (JWT, RFC 7519).
 
     {"sub": "customer-4711", "aud": "ringback", "iat": …, "exp": …, "jti": "once",
-     "name": "Ada", "number": "+15551234", "to": ["100"], "context": {…}}
+     "name": "Ada", "number": "+15551234", "to": ["100"], "context": {…}, "handoff": "id of an envelope"}
 
 A token says who calls and what they may call; it lives for minutes and opens one session. Keys are found by
 `kid`, so that each app can have its own, of its own algorithm: `TokenKey` is a row of that table.
@@ -12,7 +12,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
+from uuid import uuid4
 
 import jwt
 
@@ -41,22 +43,32 @@ class TokenRefused(RingbackError):
 
 @dataclass(frozen=True, slots=True)
 class TokenKey:
-    """What verifies an app's signatures. `id`: the token's `kid`; "" for tokens that name none."""
+    """What verifies an app's signatures. `id`: the token's `kid`; "" for tokens that name none.
+
+    `app`: whose it is, and so which envelopes its tokens may name; None for a key of the node's own, which
+    may name every one. An app has two keys while it changes from one to the next.
+    """
 
     id: str
     algorithm: Algorithm
     material: str = field(repr=False)  # the shared secret, or the public key in PEM
+    app: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Who calls, as their app says. `to`: the numbers they may call; None for every one."""
+    """Who calls, as their app says. `to`: the numbers they may call; None for every one.
+
+    `handoff`: the id of the envelope that was handed over for them. `app`: as in `TokenKey`.
+    """
 
     subject: str
     name: str = ""
     number: str = ""
     to: frozenset[str] | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
+    handoff: str = ""
+    app: str | None = None
 
 
 class TokenVerifier:
@@ -73,13 +85,13 @@ class TokenVerifier:
 
     def redeem(self, token: str) -> Claims:
         """The claims of a token that nobody has used. Raises TokenRefused."""
-        payload = self._decode(token)
-        claims = _claims(payload)
+        key = self._key_of(token)
+        payload = self._decode(token, key)
+        claims = _claims(payload, key.app)
         self._use(str(payload["jti"]), float(payload["exp"]))
         return claims
 
-    def _decode(self, token: str) -> dict[str, Any]:
-        key = self._key_of(token)
+    def _decode(self, token: str, key: TokenKey) -> dict[str, Any]:
         try:
             # PyJWT reads the system's clock, which is ours too; the algorithm is the key's, never the
             # token's.
@@ -131,8 +143,8 @@ class TokenVerifier:
         heapq.heappush(self._expiries, (expires_s + LEEWAY_S, token_id))
 
 
-def _claims(payload: Mapping[str, Any]) -> Claims:
-    texts = {name: payload.get(name, "") for name in ("sub", "name", "number", "jti")}
+def _claims(payload: Mapping[str, Any], app: str | None) -> Claims:
+    texts = {name: payload.get(name, "") for name in ("sub", "name", "number", "jti", "handoff")}
     for name, value in texts.items():
         if not isinstance(value, str) or len(value) > 128 or not value.isprintable():
             raise TokenRefused("malformed", f"{name} is a text of at most 128 characters")
@@ -149,6 +161,8 @@ def _claims(payload: Mapping[str, Any]) -> Claims:
         number=texts["number"],
         to=None if to is None else frozenset(to),
         context=context,
+        handoff=texts["handoff"],
+        app=app,
     )
 
 
@@ -158,3 +172,27 @@ def sign(
     """A token as an app's server makes it with a shared secret: for the sample page, and for tests."""
     payload = {"aud": AUDIENCE, "iat": int(epoch_s), "exp": int(epoch_s + lifetime_s), "jti": jti, **claims}
     return jwt.encode(payload, secret, algorithm="HS256")
+
+
+def sign_handoff(
+    secret: str,
+    key_id: str,
+    *,
+    handoff: str,
+    subject: str,
+    name: str,
+    issued_at: datetime,
+    expires_at: datetime,
+) -> str:
+    """The token of an envelope, for one in-app call: signed by the node, as short-lived as every token."""
+    until = min(expires_at, issued_at + timedelta(seconds=MAX_LIFETIME_S))
+    payload = {
+        "aud": AUDIENCE,
+        "iat": int(issued_at.timestamp()),
+        "exp": int(until.timestamp()),
+        "jti": uuid4().hex,
+        "sub": subject[:128],
+        "name": name,
+        "handoff": handoff,
+    }
+    return jwt.encode(payload, secret, algorithm="HS256", headers={"kid": key_id})

@@ -83,6 +83,7 @@ class QueueRunner:
         self._offers: OfferHandler | None = None
         self._waiters: dict[str, Waiter] = {}
         self._calls: dict[str, str] = {}
+        self._envelopes: dict[str, str] = {}
         self._refused: dict[str, Refused] = {}
         self._events: deque[Event] = deque()
         self._busy = False
@@ -98,8 +99,15 @@ class QueueRunner:
         """Who rings agents; before the first agent logs in."""
         self._offers = offers
 
-    def enter(self, enqueue: Enqueue, waiter: Waiter, call_id: str) -> Refused | None:
-        """A place for `waiter`, at once; or why there is none. The place is given up by Leave or Finished."""
+    def enter(
+        self, enqueue: Enqueue, waiter: Waiter, call_id: str, envelope: str = ""
+    ) -> Refused | None:
+        """A place for `waiter`, at once; or why there is none. The place is given up by Leave or Finished.
+
+        `envelope`: the id of the handoff context, which whoever finds the entry after a crash finds with it.
+        """
+        if envelope:
+            self._envelopes[enqueue.entry] = envelope
         self._waiters[enqueue.entry] = waiter
         self._calls[enqueue.entry] = call_id
         self.post(enqueue)
@@ -145,6 +153,7 @@ class QueueRunner:
         """The waiter of `entry` is out; call it when its visit is over."""
         self._waiters.pop(entry, None)
         self._calls.pop(entry, None)
+        self._envelopes.pop(entry, None)
 
     async def settled(self) -> bool:
         """Everything so far is on disk. False when the database is away: promise nothing."""
@@ -244,6 +253,9 @@ class QueueRunner:
         return self._offers
 
     def _write(self, effect: Journalled) -> None:
+        details = effect.details
+        if effect.kind is JournalKind.JOINED and effect.entry in self._envelopes:
+            details = {**details, "envelope": self._envelopes[effect.entry]}
         event = JournalEvent(
             at=self._clock.utc_of(effect.at),
             kind=effect.kind,
@@ -251,7 +263,7 @@ class QueueRunner:
             entry=effect.entry,
             call_id=self._calls.get(effect.entry, ""),
             agent=effect.agent,
-            details=effect.details,
+            details=details,
         )
         self.write(event)
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     TypeDecorator,
+    UniqueConstraint,
 )
 
 metadata = MetaData(
@@ -126,4 +127,43 @@ queue_entries = Table(
     Column("agent", String(255), nullable=False),
     Column("envelope", String(64), nullable=False),
     Column("details", JSON, nullable=False),
+)
+
+handoffs = Table(
+    "handoffs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("app", String(255), nullable=False),
+    Column("customer", String(255), nullable=False),
+    Column("number", String(64), nullable=False),
+    # Keyed hash of the one-time PIN; NULL when there is none (any more), so those that live are unique.
+    Column("pin", String(64)),
+    Column("pin_until", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("envelope", JSON, nullable=False),
+    UniqueConstraint("pin"),
+    Index(None, "number", "created_at"),
+    Index(None, "customer", "created_at"),
+    Index(None, "expires_at"),
+)
+
+handoff_changes = Table(
+    "handoff_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("handoff", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", String(255), nullable=False),
+    Column("what", String(64), nullable=False),
+    Column("details", JSON, nullable=False),
+    Index(None, "handoff", "id"),
+)
+
+used_tokens = Table(
+    "used_tokens",
+    metadata,
+    Column("id", String(255), primary_key=True),
+    Column("until", UtcDateTime, nullable=False),
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.dialplan.ports import UNAVAILABLE, Keys, LookupHandler, NoActions, Outcome
-from gateway.dialplan.requests import DialRequest, QueueRequest, RecordRequest
+from gateway.dialplan.requests import ContextRequest, DialRequest, QueueRequest, RecordRequest
 from gateway.switch.conversation_ends import BlindTransfer, ConversationEnd, ToFlow, ToNumber, ToQueue
 from gateway.switch.dialling import TRANSFER_RING_S, Dialling
 from gateway.switch.live_calls import Stage
@@ -32,7 +32,12 @@ class CallActions(NoActions):
         self._parts = parts
         self._visitor = visitor
 
+    async def exchange_context(self, request: ContextRequest) -> Outcome:
+        return await self._visitor.envelope.exchange(request)
+
     async def queue(self, request: QueueRequest, keys: Keys) -> Outcome:
+        await self._visitor.envelope.keep()
+        self._visitor.envelope.walk_menu()
         return self._back(await QueueVisit(request, keys, self._visitor, self._parts.queues).run())
 
     async def dial(self, request: DialRequest, keys: Keys) -> Outcome:

@@ -12,7 +12,7 @@ up, in whatever state.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, assert_never
@@ -42,6 +42,7 @@ from gateway.queues.signals import (
     Miss,
     Requeue,
 )
+from gateway.switch.call_context import CallContext
 from gateway.switch.control import LegControl
 from gateway.switch.conversation import Conversation
 from gateway.switch.conversation_ends import (
@@ -91,7 +92,7 @@ class QueueParts:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """The call that visits. `context`: what the agent is shown."""
+    """The call that visits. `envelope`: what is known of its caller."""
 
     call_id: str
     leg: CallLeg
@@ -99,7 +100,7 @@ class Visitor:
     active: ActivePlan
     log: FilteringBoundLogger
     live: LiveCall
-    context: Callable[[], Mapping[str, Any]] = lambda: MappingProxyType({})
+    envelope: CallContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,8 @@ class QueueVisit:
     async def run(self) -> Outcome:
         """Until the caller is served or leaves the queue. CancelledError: the caller has hung up."""
         self._parts.offers.register(self._entry, self)
-        refused = self._runner.enter(self._enqueue(), self, self._visitor.call_id)
+        visitor = self._visitor
+        refused = self._runner.enter(self._enqueue(), self, visitor.call_id, visitor.envelope.id)
         if refused is not None:
             self._parts.offers.unregister(self._entry)
             return Outcome(refused.value)
@@ -246,7 +248,7 @@ class QueueVisit:
         caller = self.caller
         return WaitingFacts(
             caller={"number": caller.number, "name": caller.display_name, "language": self._language},
-            context=self._visitor.context(),
+            context=self._visitor.envelope.plan_view(),
             queue_name=self._queue,
             queue={} if view is None else queue_facts(view, median_s, self._runner.now),
             entry=self._entry,
@@ -280,7 +282,7 @@ class QueueVisit:
 
     @property
     def context(self) -> Mapping[str, Any]:
-        return self._visitor.context()
+        return self._visitor.envelope.agent_view()
 
     def headers(self) -> Headers:
         return (("X-Ringback-Call", self._visitor.call_id), ("X-Ringback-Queue", self._queue))

@@ -17,7 +17,6 @@ import structlog
 
 from gateway.call.cause import Cause
 from gateway.call.cdr import CallRecord
-from gateway.call.context import context_of
 from gateway.call.leg import (
     Answered,
     CallLeg,
@@ -35,10 +34,12 @@ from gateway.dialplan.executor import Executor
 from gateway.dialplan.model import Route, Unrouted
 from gateway.dialplan.ports import Actions, NoActions, Timers, World
 from gateway.dialplan.prompts import ActivePlan
-from gateway.dialplan.run import Connected, Digit, Facts, HungUp
+from gateway.dialplan.run import Connected, Digit, Facts, HungUp, NodeLeft, with_context
 from gateway.errors import LegEnded
+from gateway.handoff.desk import HandoffDesk
 from gateway.switch.actions import MakeActions
 from gateway.switch.admission import Admission, Refusal
+from gateway.switch.call_context import CallContext
 from gateway.switch.control import LegControl
 from gateway.switch.live_calls import LiveCalls
 from gateway.switch.ports import CallLog, CallObserver, OpenCallPlayer
@@ -58,7 +59,7 @@ class SwitchServices:
 
     `act`: carries out what a plan asks for on a call; `world`: the figures of the queues, and the calendars
     that were overridden. `headers_in`: headers of the far end's INVITE, in lower case, that are kept in the
-    call record.
+    call record. `handoffs`: where envelopes are kept and found.
     """
 
     open_player: OpenCallPlayer
@@ -70,6 +71,7 @@ class SwitchServices:
     act: MakeActions | None = None
     world: World | None = None
     live_calls: LiveCalls = field(default_factory=LiveCalls)
+    handoffs: HandoffDesk | None = None
 
 
 class CallSession:
@@ -87,6 +89,7 @@ class CallSession:
         self._story = CallStory(call_id, services.clock.utc(), attributes=kept)
         self._control = LegControl(leg, active.prompts, partial(services.open_player, call_id))
         self._executor: Executor | None = None
+        self._context = CallContext(call_id, leg, services.handoffs, services.clock, self._log)
         self._live = services.live_calls.open(call_id, leg, self._story.started_at, hang_up=self._leg.hang_up)
 
     @property
@@ -149,6 +152,9 @@ class CallSession:
         self._story.dialplan = route.flow.node
         self._story.attributes["dialplan_version"] = self._active.plan.version
         self._live.update(dialplan=route.flow.node)
+        await self._context.identify()
+        if listener.done():
+            return  # they have gone meanwhile
         self._executor = self._make_executor(route)
         run = tasks.create_task(self._executor.run())
         await asyncio.wait({run, listener}, return_when=asyncio.FIRST_COMPLETED)
@@ -163,7 +169,7 @@ class CallSession:
             route,
             self._control,
             self._log,
-            on_outcome=self._services.observer.node_left,
+            on_outcome=self._node_left,
             timers=self._services.timers,
             facts=self._facts(),
             actions=self._actions(),
@@ -175,14 +181,20 @@ class CallSession:
         if self._services.act is None:
             return NoActions()
         return self._services.act(
-            Visitor(self.call_id, self._leg, self._control, self._active, self._log, self._live)
+            Visitor(
+                self.call_id, self._leg, self._control, self._active, self._log, self._live, self._context
+            )
         )
+
+    def _node_left(self, left: NodeLeft) -> None:
+        self._services.observer.node_left(left)
+        self._context.passed(left)
 
     def _facts(self) -> Facts:
         """What the dialplan's expressions know of the call."""
         leg, clock = self._leg, self._services.clock
         timers = self._services.timers or asyncio.get_running_loop()
-        return Facts(
+        facts = Facts(
             caller={"number": leg.remote.number, "name": leg.remote.display_name},
             call={
                 "id": self._story.call_id,
@@ -190,9 +202,9 @@ class CallSession:
                 "technology": leg.technology.value,
                 "headers": {h: leg.headers[h] for h in self._services.headers_in if h in leg.headers},
             },
-            context=context_of(leg),
             epoch_s=clock.utc().timestamp() - timers.time(),
         )
+        return with_context(facts, self._context.plan_view())
 
     async def _listen(self) -> None:
         """The one place where the leg's events are taken."""

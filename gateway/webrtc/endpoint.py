@@ -203,6 +203,7 @@ class WebRtcEndpoint:
             session=session,
         )
         leg.context = {**message.context, **subject.context}  # what was signed wins
+        leg.introduction = subject.introduction
         self._on_call(leg)
         return leg
 

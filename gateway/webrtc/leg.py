@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from gateway.call.cause import Cause, cause_to_sip, parse_reason, sip_to_cause
+from gateway.call.context import Introduction
 from gateway.call.cdr import MediaQuality
 from gateway.call.digits import DIGITS, DigitEvent, DigitMerger
 from gateway.call.leg import (
@@ -102,6 +103,7 @@ class WebRtcLeg:
         )
         self.screen = AppScreen(self._tell_app)
         self.context: Mapping[str, Any] = {}
+        self.introduction: Introduction | None = None
 
     # ---- what it is
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Protocol
 
 import structlog
 
+from gateway.call.context import Introduction
 from gateway.call.leg import Party
 from gateway.webrtc import messages
 from gateway.webrtc.channel import Channel, ChannelFull, Gap
@@ -40,6 +41,7 @@ class Subject:
     party: Party
     to: frozenset[str] | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
+    introduction: Introduction | None = None
 
 
 class Socket(Protocol):

@@ -1,0 +1,165 @@
+"""Envelopes in the database: `gateway.handoff.desk.Shelf`, and the tokens that were used.
+
+Each raises StorageError when the database fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import RowMapping, Select, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.handoff.desk import Change, ChangedMeanwhile, Kept, PinTaken
+from gateway.handoff.envelope import Envelope
+from gateway.storage.database import Database, StorageRefused
+from gateway.storage.plain import plain, text
+from gateway.storage.tables import handoff_changes, handoffs, used_tokens
+
+ATTEMPTS: Final = 10
+"""How often a change is tried when others change the same envelope in the same moment."""
+
+
+class HandoffStore:
+    """The envelopes of all nodes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, kept: Kept, *, pin: str | None, pin_until: datetime | None, change: Change) -> None:
+        """A new one. Raises PinTaken when that PIN is somebody else's at this moment."""
+        row = {
+            "app": text(kept.app, 255),
+            "number": text(kept.number, 64),
+            "pin": pin,
+            "pin_until": pin_until,
+            "created_at": kept.envelope.created_at,
+            "expires_at": kept.expires_at,
+            "revision": 1,
+            **_content(kept.envelope),
+        }
+        try:
+            async with self._database.transaction("handoff add") as connection:
+                if pin is not None:
+                    over = handoffs.c.pin_until < kept.envelope.created_at
+                    await connection.execute(update(handoffs).where(over).values(pin=None, pin_until=None))
+                await connection.execute(insert(handoffs).values(id=kept.envelope.id, **row))
+                await _journal(connection, kept.envelope.id, change)
+        except StorageRefused as refused:
+            if pin is None:
+                raise
+            raise PinTaken from refused
+
+    async def get(self, handoff: str) -> Kept | None:
+        return await self._one(select(handoffs).where(handoffs.c.id == handoff))
+
+    async def take_pin(self, pin: str, change: Change) -> Kept | None:
+        """The envelope of a PIN that nobody has used; from now on it is used."""
+        mine = handoffs.c.pin == pin
+        async with self._database.transaction("handoff pin") as connection:
+            row = (await connection.execute(select(handoffs).where(mine))).mappings().first()
+            if row is None or row["pin_until"] is None or row["pin_until"] <= change.at:
+                return None
+            taken = await connection.execute(update(handoffs).where(mine).values(pin=None, pin_until=None))
+            if taken.rowcount != 1:
+                return None
+            await _journal(connection, row["id"], change)
+        return _kept(row)
+
+    async def newest_of_number(self, number: str, since: datetime, now: datetime) -> Kept | None:
+        """What was handed over last for this number, and hasn't expired."""
+        query = (
+            select(handoffs)
+            .where(
+                handoffs.c.number == number, handoffs.c.created_at >= since, handoffs.c.expires_at > now
+            )
+            .order_by(handoffs.c.created_at.desc())
+        )
+        return await self._one(query)
+
+    async def previous_of_customer(self, customer: str, before: Envelope) -> Kept | None:
+        """Their last contact before this one."""
+        query = (
+            select(handoffs)
+            .where(
+                handoffs.c.customer == customer,
+                handoffs.c.created_at <= before.created_at,
+                handoffs.c.id != before.id,
+            )
+            .order_by(handoffs.c.created_at.desc())
+        )
+        return await self._one(query)
+
+    async def change(
+        self, handoff: str, apply: Callable[[Envelope], Envelope], change: Change
+    ) -> Envelope | None:
+        """The envelope as it is now, with `apply` done to it; None when there is none of that id.
+
+        Raises ChangedMeanwhile when others are always faster.
+        """
+        for _ in range(ATTEMPTS):
+            async with self._database.transaction("handoff change") as connection:
+                found = await connection.execute(select(handoffs).where(handoffs.c.id == handoff))
+                row = found.mappings().first()
+                if row is None:
+                    return None
+                envelope = apply(Envelope.from_json(row["envelope"]))
+                values = {**_content(envelope), "revision": row["revision"] + 1}
+                mine = (handoffs.c.id == handoff) & (handoffs.c.revision == row["revision"])
+                done = await connection.execute(update(handoffs).where(mine).values(**values))
+                if done.rowcount == 1:
+                    await _journal(connection, handoff, change)
+                    return envelope
+        raise ChangedMeanwhile(handoff)
+
+    async def changes(self, handoff: str) -> Sequence[Change]:
+        """Everything that was done to it, in order."""
+        query = select(handoff_changes).where(handoff_changes.c.handoff == handoff)
+        async with self._database.transaction("handoff changes") as connection:
+            rows = (await connection.execute(query.order_by(handoff_changes.c.id))).mappings().all()
+        return tuple(Change(row["at"], row["by"], row["what"], row["details"]) for row in rows)
+
+    async def forget(self, before: datetime) -> int:
+        """Delete what expired before then, with its changes. How many envelopes."""
+        over = handoffs.c.expires_at < before
+        async with self._database.transaction("handoff forget") as connection:
+            old = select(handoffs.c.id).where(over)
+            await connection.execute(delete(handoff_changes).where(handoff_changes.c.handoff.in_(old)))
+            return (await connection.execute(delete(handoffs).where(over))).rowcount
+
+    async def use_token(self, token_id: str, until: datetime, now: datetime) -> bool:
+        """False when it was used before, by whichever node."""
+        try:
+            async with self._database.transaction("token use") as connection:
+                await connection.execute(delete(used_tokens).where(used_tokens.c.until < now))
+                await connection.execute(insert(used_tokens).values(id=text(token_id, 255), until=until))
+        except StorageRefused:
+            return False
+        return True
+
+    async def _one(self, query: Select[Any]) -> Kept | None:
+        async with self._database.transaction("handoff read") as connection:
+            row = (await connection.execute(query.limit(1))).mappings().first()
+        return None if row is None else _kept(row)
+
+
+async def _journal(connection: AsyncConnection, handoff: str, change: Change) -> None:
+    await connection.execute(
+        insert(handoff_changes).values(
+            handoff=handoff,
+            at=change.at,
+            by=text(change.by, 255),
+            what=text(change.what, 64),
+            details=plain(change.details),
+        )
+    )
+
+
+def _content(envelope: Envelope) -> Mapping[str, object]:
+    return {"customer": text(envelope.customer_id, 255), "envelope": plain(envelope.to_json())}
+
+
+def _kept(row: RowMapping) -> Kept:
+    return Kept(Envelope.from_json(row["envelope"]), row["app"], row["number"], row["expires_at"])

@@ -1,0 +1,245 @@
+"""The envelope of one call: found when the call comes, written into on the way, shown to whoever takes it.
+
+What the call does to it happens at once in memory and soon on disk; the call never waits for the database
+longer than `FIND_LIMIT_S`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from pydantic import ValidationError
+from structlog.typing import FilteringBoundLogger
+
+from gateway.call.context import context_of, introduction_of
+from gateway.call.leg import CallLeg, Technology
+from gateway.clock import Clock
+from gateway.dialplan.ports import UNAVAILABLE, Outcome
+from gateway.dialplan.requests import ContextRequest
+from gateway.dialplan.run import NodeLeft
+from gateway.errors import RingbackError
+from gateway.handoff.arriving import arriving
+from gateway.handoff.content import Content, sealed
+from gateway.handoff.desk import Change, HandoffDesk
+from gateway.handoff.envelope import Envelope, StepKind, TooLarge, step
+from gateway.handoff.matching import Match, Matched, best
+from gateway.handoff.merging import merged
+from gateway.handoff.numbers import canonical
+from gateway.handoff.showing import Audience, planned, shown
+
+FIND_LIMIT_S: Final = 2.0
+OF_A_CALL: Final = timedelta(hours=24)
+"""How long an envelope that began with a call can be found."""
+MAX_NODES: Final = 40
+_PIN: Final = re.compile(r"[0-9]{4,10}")
+
+
+class CallContext:
+    """What is known of the caller of one call. `desk`: None where nothing is kept."""
+
+    def __init__(
+        self,
+        call_id: str,
+        leg: CallLeg,
+        desk: HandoffDesk | None,
+        clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._call_id = call_id
+        self._leg = leg
+        self._desk = desk
+        self._clock = clock
+        self._log = log
+        self._nodes: list[str] = []  # of the menu, since the last step that names them
+        self._matched: Matched | None = None
+        self._stored = ""  # the id of the envelope that is on disk
+
+    @property
+    def matched(self) -> Matched | None:
+        return self._matched
+
+    @property
+    def id(self) -> str:
+        """The id of the envelope; "" before there is one on disk."""
+        return self._stored
+
+    # ---- who comes
+
+    async def identify(self) -> None:
+        """Find the envelope by what the call shows by itself. Never raises, and never takes long."""
+        try:
+            async with asyncio.timeout(FIND_LIMIT_S):
+                await self._identify()
+        except (RingbackError, TimeoutError) as error:
+            self._log.error("handoff_not_looked_up", error=str(error) or "the database is slow")
+        except Exception:  # a caller without context is better than no caller
+            self._log.exception("handoff_fault")
+
+    async def _identify(self) -> None:
+        introduction, said = introduction_of(self._leg), context_of(self._leg)
+        if introduction is not None or said:
+            by = Match.TOKEN if introduction is not None else Match.MENU
+            now = self._now()
+            envelope, refused = arriving(
+                said, introduction, id=uuid4().hex, now=now, expires_at=now + OF_A_CALL
+            )
+            if refused:
+                self._log.warning("context_refused", names=refused[:20])
+            self._matched = Matched(envelope, by)
+        if self._desk is None:
+            return
+        if introduction is not None and introduction.handoff:
+            kept = await self._desk.get(introduction.handoff)
+            if kept is None or kept.expires_at <= self._now():
+                self._log.warning("handoff_unknown", handoff=introduction.handoff)
+            elif introduction.app is not None and kept.app != introduction.app:
+                self._log.warning("handoff_of_another_app", handoff=introduction.handoff)
+            else:
+                self._meet(kept.envelope, Match.TOKEN)
+        elif self._matched is None and self._leg.technology is Technology.SIP:
+            number = canonical(self._leg.remote.number)
+            found = await self._desk.by_number(number, call_id=self._call_id)
+            if found is not None:
+                self._meet(found, Match.ANI)
+
+    # ---- what is seen
+
+    def plan_view(self) -> Mapping[str, Any]:
+        """For a dialplan's expressions; empty when nothing is known."""
+        return {} if self._matched is None else planned(self._matched, self._now())
+
+    def agent_view(self) -> Mapping[str, Any]:
+        """For the agent's screen, before they answer; empty when nothing is known."""
+        return {} if self._matched is None else shown(self._matched, Audience.AGENT, self._now())
+
+    # ---- what is done
+
+    async def exchange(self, request: ContextRequest) -> Outcome:
+        """The dialplan's `context` node."""
+        if self._desk is None:
+            return UNAVAILABLE
+        if request.find is not None:
+            found = await self._find(self._desk, request.find)
+            if found is None:
+                return Outcome("not_found")
+            self._meet(*found)
+        if request.write:
+            try:
+                self._write(request.write)
+            except (ValidationError, TooLarge) as error:
+                self._log.warning("context_not_written", names=list(request.write), error=type(error).__name__)
+                return Outcome("error")
+        return Outcome("next", dict(self.plan_view()))
+
+    async def keep(self) -> str:
+        """The envelope's id, with the envelope on disk; "" when the database is away.
+
+        A caller of whom nothing is known gets an envelope now: what happens to them from here on is their
+        journey.
+        """
+        if self._desk is None or self._stored:
+            return self._stored
+        matched = self._matched or Matched(self._fresh(), Match.MENU)
+        self._matched = matched
+        try:
+            async with asyncio.timeout(FIND_LIMIT_S):
+                await self._desk.begin(matched.envelope, by=self._source)
+        except (RingbackError, TimeoutError) as error:
+            self._log.error("handoff_not_kept", error=str(error) or "the database is slow")
+            return ""
+        self._stored = matched.envelope.id
+        return self._stored
+
+    def passed(self, left: NodeLeft) -> None:
+        """The dialplan left a node: part of the way that the next step of the menu names."""
+        if not self._nodes or self._nodes[-1] != left.node:
+            self._nodes.append(left.node)
+            del self._nodes[:-MAX_NODES]
+
+    def walk_menu(self) -> None:
+        """The way through the menu so far, as one step."""
+        if self._nodes:
+            self.walk(StepKind.MENU, " → ".join(self._nodes), source="ivr")
+            self._nodes.clear()
+
+    def walk(self, kind: StepKind, text: str, *, source: str = "", what: str = "") -> None:
+        """One more step of the journey. Returns at once."""
+        matched = self._matched
+        if matched is None:
+            return
+        new = step(kind, self._now(), text, source or self._source)
+        self._apply(lambda envelope: envelope.with_steps(new), what or kind.value, source or self._source)
+
+    # ---- inside
+
+    @property
+    def _source(self) -> str:
+        return f"call:{self._call_id}"
+
+    def _now(self) -> datetime:
+        return self._clock.utc()
+
+    async def _find(self, desk: HandoffDesk, key: str) -> tuple[Envelope, Match] | None:
+        if _PIN.fullmatch(key):
+            found = await desk.by_pin(key, caller=self._leg.remote.number, call_id=self._call_id)
+            return None if found is None else (found, Match.PIN)
+        found = await desk.by_id(key) if key else None
+        return None if found is None else (found, Match.MENU)
+
+    def _meet(self, came: Envelope, by: Match) -> None:
+        """An envelope that is on disk met the call."""
+        here = self._matched
+        self._stored = came.id
+        if here is None or here.envelope.id == came.id:
+            better = by if here is None else best(here.by, by)  # the same again: what was shown before counts
+            self._matched = Matched(came, better)
+            return
+        # Each with what it proves by the way it came, and both by the way of the last.
+        before = here.envelope.model_copy(update={"authentication": here.authentication})
+        self._matched = Matched(merged(before, came), by)
+        if self._desk is not None:
+            proved = came.authentication  # what is stored never gains by being met
+            self._desk.change(
+                came.id,
+                lambda stored: merged(before, stored).model_copy(update={"authentication": proved}),
+                Change(self._now(), self._source, "merged", {"with": before.id}),
+            )
+
+    def _write(self, values: Mapping[str, Any]) -> None:
+        """Raises ValidationError or TooLarge for what can't be written; then nothing is."""
+        if self._matched is None:
+            self._matched = Matched(self._fresh(), Match.MENU)
+        source, now = f"ivr:{self._call_id}", self._now()
+
+        def write(envelope: Envelope) -> Envelope:
+            return envelope.with_attributes(values, source, now)
+
+        self._apply(write, "written", source, {"names": sorted(values)})
+
+    def _apply(
+        self,
+        change: Callable[[Envelope], Envelope],
+        what: str,
+        by: str,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        if self._matched is None:
+            return
+        self._matched = self._matched.with_envelope(change(self._matched.envelope))
+        if self._desk is not None and self._stored:
+            self._desk.change(self._stored, change, Change(self._now(), by, what, details or {}))
+
+    def _fresh(self) -> Envelope:
+        now = self._now()
+        number = self._leg.remote.number[:256]
+        customer = {"number": number} if number else {}
+        channel = "app" if self._leg.technology is Technology.IN_APP else "phone"
+        return sealed(
+            Content.model_validate({"customer": customer, "channel": channel}),
+            id=uuid4().hex, source="network", now=now, expires_at=now + OF_A_CALL,
+        )  # fmt: skip
