@@ -41,6 +41,7 @@ from gateway.switch.consulting import Consulting
 from gateway.switch.conversation_parts import ConversationParts, ConversationTones
 from gateway.switch.dialling import Addresses, Dialling
 from gateway.switch.feature_codes import Feature
+from gateway.switch.journeys import Journeys
 from gateway.switch.live_calls import CallChanged, LiveCalls, RecordingState
 from gateway.switch.music import MusicOnHold
 from gateway.switch.offers import OfferDesk
@@ -164,6 +165,7 @@ async def contact_centre(
             return player
 
         offers = await stack.enter_async_context(OfferDesk(runner, lines, open_player_to))
+        runner.observe(Journeys(offers).observe)
         music = MusicOnHold(bridge, open_player, loop.time)
         stack.callback(music.close)
         addresses = Addresses(settings.sip.outbound)

@@ -149,7 +149,8 @@ def template(meaning: str) -> Key:
 
 def assignments(meaning: str, *, needed: bool = False) -> Key:
     def read(fields: Fields, key: str, _languages: tuple[str, ...]) -> Assignments:
-        if fields.value(key) is None and not needed:
+        value = fields.value(key)
+        if not needed and (value is None or (isinstance(value, YamlMap) and not value.entries)):
             return ()
         return read_assignments(fields, key)
 

@@ -90,8 +90,9 @@ class Content(_Body):
     attachments: tuple[AttachmentGiven, ...] = Field((), max_length=32, strict=False)
     journey: tuple[StepGiven, ...] = Field((), max_length=100, strict=False)
     privacy: Mapping[
-        Annotated[str, Field(pattern=r"^(customer|attributes)\.[A-Za-z0-9_.-]{1,64}$")], Privacy
-    ] = Field(default_factory=dict, max_length=160, strict=False)
+        Annotated[str, Field(pattern=r"^(customer|attributes)\.[A-Za-z0-9_.-]{1,64}$")],
+        Annotated[Privacy, Field(strict=False)],
+    ] = Field(default_factory=dict, max_length=160)
 
 
 def sealed(content: Content, *, id: str, source: str, now: datetime, expires_at: datetime) -> Envelope:

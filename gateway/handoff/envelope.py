@@ -209,7 +209,8 @@ class Envelope(_Model):
         return fact.value if fact is not None else ""
 
     def to_json(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude_none=True)
+        # None is a value that an attribute may have; what the envelope hasn't is left out.
+        return {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -219,7 +220,7 @@ class Envelope(_Model):
     @property
     def size(self) -> int:
         """Bytes of JSON."""
-        return len(self.model_dump_json(exclude_none=True).encode())
+        return len(self.model_dump_json().encode())
 
     def checked(self) -> Self:
         """Raises TooLarge."""

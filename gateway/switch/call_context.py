@@ -17,13 +17,17 @@ from pydantic import ValidationError
 from structlog.typing import FilteringBoundLogger
 
 from gateway.call.context import context_of, introduction_of
-from gateway.call.leg import CallLeg, Technology
+from gateway.call.leg import CallLeg, Headers, Technology
+from gateway.call.uui import HEADER as UUI_HEADER
+from gateway.call.uui import format_uui
 from gateway.clock import Clock
 from gateway.dialplan.ports import UNAVAILABLE, Outcome
 from gateway.dialplan.requests import ContextRequest
 from gateway.dialplan.run import NodeLeft
 from gateway.errors import RingbackError
 from gateway.handoff.arriving import arriving
+from gateway.handoff.compact import HEADER as HANDOFF_HEADER
+from gateway.handoff.compact import compact
 from gateway.handoff.content import Content, sealed
 from gateway.handoff.desk import Change, HandoffDesk
 from gateway.handoff.envelope import Envelope, StepKind, TooLarge, step
@@ -116,6 +120,13 @@ class CallContext:
     def agent_view(self) -> Mapping[str, Any]:
         """For the agent's screen, before they answer; empty when nothing is known."""
         return {} if self._matched is None else shown(self._matched, Audience.AGENT, self._now())
+
+    def headers(self) -> Headers:
+        """For the INVITE to an agent's phone: the id, and what a PBX can show (RFC 7433)."""
+        if self._matched is None:
+            return ()
+        uui = format_uui(compact(self._matched, self._now()))
+        return ((HANDOFF_HEADER, self._matched.envelope.id), (UUI_HEADER, uui))
 
     # ---- what is done
 

@@ -285,7 +285,12 @@ class QueueVisit:
         return self._visitor.envelope.agent_view()
 
     def headers(self) -> Headers:
-        return (("X-Ringback-Call", self._visitor.call_id), ("X-Ringback-Queue", self._queue))
+        mine = (("X-Ringback-Call", self._visitor.call_id), ("X-Ringback-Queue", self._queue))
+        return (*mine, *self._visitor.envelope.headers())
+
+    @property
+    def envelope(self) -> CallContext:
+        return self._visitor.envelope
 
     async def brief(self, agent: AgentProfile) -> Briefing:
         return await self._parts.waiting.sounds.brief(
