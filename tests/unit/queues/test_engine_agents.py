@@ -20,7 +20,7 @@ from gateway.queues.signals import (
     SetPresence,
     SetReachable,
 )
-from tests.fakes.floor import FloorDriver, profile
+from tests.fakes.queue_floor import FloorDriver, profile
 
 
 def on_call() -> FloorDriver:

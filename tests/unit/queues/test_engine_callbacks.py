@@ -27,7 +27,7 @@ from gateway.queues.signals import (
     Requeue,
     ReturnToWait,
 )
-from tests.fakes.floor import FloorDriver
+from tests.fakes.queue_floor import FloorDriver
 
 
 def busy() -> FloorDriver:

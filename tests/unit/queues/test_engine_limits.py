@@ -23,7 +23,7 @@ from gateway.queues.signals import (
     Requeue,
     Tick,
 )
-from tests.fakes.floor import FloorDriver, profile
+from tests.fakes.queue_floor import FloorDriver, profile
 
 
 def test_a_full_queue_refuses_callers_but_not_those_who_are_forced_nor_callbacks() -> None:

@@ -13,7 +13,7 @@ from gateway.queues.signals import (
     Moved,
     SetPriority,
 )
-from tests.fakes.floor import FloorDriver, profile
+from tests.fakes.queue_floor import FloorDriver, profile
 
 
 def test_entries_stand_by_priority_then_by_enqueue_time_then_by_arrival() -> None:
