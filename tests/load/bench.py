@@ -21,7 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.load import dialplans, journal
+from tests.load import dialplans, estimates, journal, queueing
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -125,6 +125,16 @@ class Bench:
         console.log("journal")
         self.found["journal"] = await journal.run(self.directory, console)
 
+    async def queues(self) -> None:
+        """Matches of the queue engine with 10,000 callers and 2,000 agents."""
+        console.log("queues")
+        self.found["queues"] = [await asyncio.to_thread(queueing.run, console)]
+
+    async def estimates(self) -> None:
+        """How true expected waits are, and what they cost."""
+        console.log("expected waits")
+        self.found["estimates"] = await asyncio.to_thread(estimates.run, console)
+
     async def _media(self, mode: str, calls: int, *, spinning: bool = False) -> MediaCost:
         console.log(f"{mode}, {calls} calls{', spinning' if spinning else ''}")
         line = await media_cost(mode, calls, self.seconds, spinning=spinning)
@@ -150,7 +160,9 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "latency": Bench.latency,
     "key": Bench.key,
     "dialplans": Bench.dialplans,
+    "estimates": Bench.estimates,
     "journal": Bench.journal,
+    "queues": Bench.queues,
 }
 
 
