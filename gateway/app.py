@@ -16,16 +16,17 @@ from pathlib import Path
 import structlog
 
 from gateway import parts
-from gateway.api.calendars import CalendarDesk
-from gateway.api.dialplans import DialplanDesk
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import LegEvent
+from gateway.centre import Media, contact_centre
 from gateway.clock import SystemClock
 from gateway.config import Settings
 from gateway.errors import RingbackError, StartupError
+from gateway.floor import floor_of
 from gateway.sip.leg import SipLeg
 from gateway.switch import testcall
 from gateway.switch.admission import Admission
+from gateway.switch.metering import MetricsObserver
 from gateway.switch.switchboard import Switchboard
 from gateway.version import VERSION
 from media.bridge import Bridge
@@ -85,12 +86,12 @@ class _Node:
     async def start(cls, settings: Settings, stack: AsyncExitStack) -> _Node:
         """Builds every part in the order in which they depend on each other; `stack` takes them down."""
         metrics, health = Metrics(), Health()
-        desk, calendars = DialplanDesk(), CalendarDesk()
+        desks = parts.Desks()
         metrics.node.info({"version": VERSION, "name": settings.node.name})
         enter = stack.enter_async_context
-        http_port = await enter(parts.http_server(settings, health, metrics, desk, calendars))
+        http_port = await enter(parts.http_server(settings, health, metrics, desks))
         await enter(parts.background(watch_event_loop(metrics.event_loop_lag.observe)))
-        writer = await enter(parts.call_log(settings, metrics, health))
+        writer, archive = await enter(parts.call_log(settings, metrics, health))
         engine = await enter(parts.media_engine(settings))
         parts.watch_engine(engine, metrics, health)
         bridge = Bridge(engine)
@@ -100,15 +101,35 @@ class _Node:
         stack.push_async_callback(recorder.close)
         look_up = await enter(parts.lookups(settings))
         overrides = await parts.calendar_overrides(settings)
-        services = parts.services(settings, engine, bridge, recorder, writer, metrics, look_up, overrides)
+        journal = await enter(parts.journal(settings, metrics, health))
+        media = Media(engine, bridge, recorder)
+        observer = MetricsObserver(metrics)
+        centre = await enter(
+            contact_centre(
+                settings,
+                media,
+                journal.writer,
+                journal.store,
+                writer,
+                observer,
+                metrics,
+                SystemClock(),
+                look_up,
+            )
+        )
+        services = parts.services(settings, engine, bridge, writer, metrics, overrides, centre)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         switchboard = await enter(Switchboard(active, admission, services))
-        await enter(parts.reloads(settings, plans, switchboard, desk))
-        parts.open_calendars(calendars, switchboard, overrides)
+        await enter(parts.reloads(settings, plans, switchboard, centre, desks.dialplans))
+        centre.put_in_force(active)
+        parts.open_calendars(desks.calendars, switchboard, overrides)
+        parts.open_reports(desks.reports, settings, journal.store, centre)
         rtp_ports = settings.sip.rtp_ports
         sip = await enter(
             parts.sip_endpoint(settings, engine, bridge, switchboard.accept, rtp_ports=rtp_ports)
         )
+        centre.door.dialler = sip
+        desks.floor.floor = floor_of(centre, archive)
         log.info(
             "node_ready",
             version=VERSION,

@@ -8,7 +8,7 @@ tests and a second node in the same process don't meet.
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +21,7 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -44,6 +44,9 @@ SETUP_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 DURATION_BUCKETS = (1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
 LOSS_BUCKETS = (0, 0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
 JITTER_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+WRITE_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30)
+ERROR_BUCKETS = (-900, -300, -120, -60, -30, -10, 0, 10, 30, 60, 120, 300, 900)
+WAIT_BUCKETS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
@@ -61,6 +64,20 @@ class MediaStats:
     malformed: int = 0  # datagrams and streams that weren't SIP
     portless: int = 0  # calls refused because every RTP port was used or resting
     responses: tuple[tuple[str, int, int], ...] = ()  # SIP: method, status, how many were sent and received
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """How one queue stands at one moment. `agents`: how many of its agents are in which state.
+
+    `service_levels`: today's, by formula; a queue in which nothing has happened has none.
+    """
+
+    queue: str
+    waiting: int
+    oldest_wait_s: float
+    agents: Mapping[str, int]
+    service_levels: Mapping[str, float]
 
 
 class Metrics:
@@ -114,6 +131,23 @@ class Metrics:
         self.prompt_failures = counter("prompt_failures", "Prompts replaced by the spoken fallback.")
         self.storage_failures = counter("storage_failures", "Storage operations that failed.", "operation")
         self.calls_unsaved = gauge("calls_unsaved", "Call records waiting to be stored.")
+        self.journal_unsaved = gauge("journal_unsaved", "Events of the journal waiting to be stored.")
+        self.journal_write = histogram(
+            "journal_write",
+            "From an event of the journal until it is on disk.",
+            "seconds",
+            WRITE_BUCKETS,
+        )
+        queue = ("queue",)
+        self.queue_entries = counter("queue_entries", "Entries, by what became of them.", *queue, "outcome")
+        self.queue_wait = histogram(
+            "queue_wait", "How long callers waited.", "seconds", WAIT_BUCKETS, *queue, "outcome"
+        )
+        self.queue_estimate_error = histogram(
+            "queue_estimate_error", "Actual minus announced wait.", "seconds", ERROR_BUCKETS, *queue
+        )
+        self.offers = counter("offers", "Offers to agents, by what came of them.", *queue, "result")
+        self.callers_lost = counter("callers_lost", "Callers and callbacks lost by a fault of ours.")
         self.internal_errors = counter("internal_errors", "Faults of our own that ended a call.", "component")
         self.draining = gauge("draining", "1 while the node refuses new calls because it is stopping.")
         self.node = Info("node", "What runs here.", namespace=NAMESPACE, registry=registry)
@@ -149,6 +183,34 @@ class Metrics:
     def watch_media(self, stats: Callable[[], MediaStats]) -> None:
         """Ask `stats` at every scrape; it must return at once. Called once, when the engine runs."""
         self.registry.register(_MediaCollector(stats))
+
+    def watch_queues(self, stats: Callable[[], Sequence[QueueStats]]) -> None:
+        """Ask `stats` at every scrape; it must return at once. Called once, when there are queues."""
+        self.registry.register(_QueueCollector(stats))
+
+
+class _QueueCollector(Collector):
+    """The engine knows how things stand; asking it at the scrape can't disagree with it."""
+
+    def __init__(self, stats: Callable[[], Sequence[QueueStats]]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        def gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+            return GaugeMetricFamily(f"{NAMESPACE}_{name}", text, labels=("queue", *labels))
+
+        waiting = gauge("queue_waiting", "Callers who wait.")
+        oldest = gauge("queue_oldest_wait_seconds", "How long who came first has waited.")
+        level = gauge("queue_service_level_ratio", "Today's service level.", "formula")
+        agents = gauge("agents", "Agents of a queue, by what they do.", "state")
+        for one in self._stats():
+            waiting.add_metric((one.queue,), one.waiting)
+            oldest.add_metric((one.queue,), one.oldest_wait_s)
+            for formula, ratio in one.service_levels.items():
+                level.add_metric((one.queue, formula), ratio)
+            for state, count in one.agents.items():
+                agents.add_metric((one.queue, state), count)
+        yield from (waiting, oldest, level, agents)
 
 
 class _MediaCollector(Collector):

@@ -15,6 +15,7 @@ from gateway.dialplan.nodes import (
     SurveyNode,
     TransferNode,
 )
+from gateway.dialplan.queues import language_skill
 from gateway.dialplan.requests import (
     CallbackRequest,
     ContextRequest,
@@ -48,9 +49,15 @@ def request_of(node: Acting, turn: Turn) -> Request:
         case LookupNode():
             return _lookup(node, turn)
         case QueueNode():
-            priority = _priority(node.priority, turn)
             return QueueRequest(
-                node.queue.node, priority, node.skills, node.timeout_s, node.leave_key, language
+                node.queue.node,
+                _priority(node.priority, turn),
+                _skills(node, turn),
+                node.timeout_s,
+                node.leave_key,
+                language,
+                _word(node.sticky, turn, ""),
+                _word(node.identity, turn, _identity(turn)),
             )
         case CallbackNode():
             return CallbackRequest(node.queue.node, _number(node.number, turn), language)
@@ -109,6 +116,30 @@ def _priority(expression: Expression | None, turn: Turn) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ExpressionFailed(expression.source, "a priority is a whole number")
     return max(-MAX_PRIORITY, min(value, MAX_PRIORITY))
+
+
+def _skills(node: QueueNode, turn: Turn) -> dict[str, int]:
+    """Those of the node, and the caller's language where the queue goes by it."""
+    queue = turn.plan.queues.get(node.queue.node)
+    if queue is None or not queue.match_language:
+        return dict(node.skills)
+    return {language_skill(turn.state.language): 1, **node.skills}
+
+
+def _identity(turn: Turn) -> str:
+    caller = turn.values()["caller"]
+    return str(caller["id"] or caller["number"])
+
+
+def _word(expression: Expression | None, turn: Turn, default: str) -> str:
+    if expression is None:
+        return default
+    value = evaluate(expression.source, turn.values())
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ExpressionFailed(expression.source, "an id is a string or a whole number")
+    return str(value)
 
 
 def _number(expression: Expression | None, turn: Turn) -> str:

@@ -47,6 +47,7 @@ from gateway.dialplan.run import (
     Phase,
     PhraseHeard,
     PlayPrompts,
+    Redirected,
     RunState,
     Started,
     StartTimer,
@@ -197,7 +198,8 @@ class Executor:
             self._log.exception("action_fault", node=self._state.node, action=type(request).__name__)
             self.post(Performed(action, "error"))
         else:
-            self.post(Performed(action, outcome.label, outcome.value))
+            done = Redirected(action, outcome.flow) if outcome.flow else None
+            self.post(done or Performed(action, outcome.label, outcome.value))
 
     def _heard(self, text: str) -> None:
         self.post(PhraseHeard(text))

@@ -95,10 +95,14 @@ class PromptSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an action came out: an exit of its node (`exits.EXITS`), and what it brought, as plain JSON."""
+    """How an action came out: an exit of its node (`exits.EXITS`), and what it brought, as plain JSON.
+
+    `flow`: the call goes on at the beginning of this flow instead, because an agent sent it there.
+    """
 
     label: str
     value: Any = None
+    flow: str = ""
 
 
 class Keys(Protocol):

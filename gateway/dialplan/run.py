@@ -185,12 +185,29 @@ class Performed:
 
 
 @dataclass(frozen=True, slots=True)
+class Redirected:
+    """The action of this number is over, and the call goes on at the beginning of another flow."""
+
+    action: int
+    flow: str
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """The leg has ended, whoever ended it."""
 
 
 Event = (
-    Started | Connected | AudioFinished | AudioFailed | Digit | TimerFired | PhraseHeard | Performed | HungUp
+    Started
+    | Connected
+    | AudioFinished
+    | AudioFailed
+    | Digit
+    | TimerFired
+    | PhraseHeard
+    | Performed
+    | Redirected
+    | HungUp
 )
 
 
@@ -304,7 +321,13 @@ Effect = (
 OUTCOMES: Final = frozenset(
     {
         *("completed", "interrupted", "audio_failed", "matched", "no_input", "no_match", "failed"),
-        *("hung_up", "error", "too_long", *(exit_.label for exits in EXITS.values() for exit_ in exits)),
+        *(
+            "hung_up",
+            "error",
+            "too_long",
+            "redirected",
+            *(exit_.label for exits in EXITS.values() for exit_ in exits),
+        ),
     }
 )
 """Every value of the `outcome` label of `ringback_ivr_node_outcomes_total`."""

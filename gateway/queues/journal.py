@@ -26,15 +26,18 @@ class JournalKind(Enum):
     MISSED = "entry.missed"  # RINGNOANSWER (no_answer), RINGCANCELED (caller_gone). offer, reason, rang_s
     ACCEPTED = "entry.accepted"  # offer, rang_s
     CONNECTED = "entry.connected"  # CONNECT. offer, wait_s, rang_s
-    RETURNED = "entry.returned"  # to its place: reason
+    RETURNED = (
+        "entry.returned"  # to its place: reason; "caller_returned": a callback's customer is on the line
+    )
     ABANDONED = "entry.abandoned"  # ABANDON. position, original_position, wait_s
     # EXITWITHKEY, EXITWITHTIMEOUT, EXITEMPTY, WITHDRAW, by `reason`. reason, position, wait_s
     LEFT = "entry.left"
     OVERFLOWED = "entry.overflowed"  # from, wait_s
     MOVED = "entry.moved"  # from, by
-    PRIORITY = "entry.priority"  # PENALTY's counterpart for callers. from, to, by
+    # PENALTY's counterpart for callers. from, to, by: what it is with the time; priority: what was set
+    PRIORITY = "entry.priority"
     RELAXED = "entry.relaxed"  # skills
-    REQUEUED = "entry.requeued"  # from, by
+    REQUEUED = "entry.requeued"  # from, by, priority, skills
     FINISHED = "entry.finished"  # COMPLETEAGENT, COMPLETECALLER by `by`. wait_s, talk_s, by
     TRANSFERRED = "entry.transferred"  # BLINDTRANSFER, ATTENDEDTRANSFER by `how`. to, how, by, wait_s, talk_s
     ANNOUNCED = "entry.announced"  # position, estimate_s, low_s, high_s, said
@@ -47,6 +50,7 @@ class JournalKind(Enum):
     AGENT_PRESENCE = "agent.presence"  # AGENTLOGIN, AGENTLOGOFF, PAUSE, UNPAUSE. presence, reason, by
     AGENT_STATE = "agent.state"  # state
     AGENT_PROFILE = "agent.profile"  # ADDMEMBER, REMOVEMEMBER, PENALTY. queues, skills
+    NOTED = "agent.noted"  # what an agent wrote of a call. disposition, notes
     WRAPPED_UP = "agent.wrapped_up"  # wrap_up_s, disposition
     # In the call
     HELD = "call.held"  # by
@@ -72,6 +76,15 @@ class JournalEvent:
     call_id: str = ""
     agent: str = ""
     details: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as the journal keeps it. `id`: its number on its node, in the order of what happened."""
+
+    node: str
+    id: int
+    event: JournalEvent
 
 
 class Journal(Protocol):

@@ -7,8 +7,8 @@ that posts while effects are being carried out is heard afterwards, so the engin
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, assert_never
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, assert_never
 
 import structlog
 
@@ -73,10 +73,7 @@ ChangeHandler = Callable[[AgentChanged], None]
 
 
 class QueueRunner:
-    """The queues of a node, live.
-
-    `call_of`: names the call of each entry in the journal; filled by `enter`.
-    """
+    """The queues of a node, live."""
 
     def __init__(self, engine: QueueEngine, journal: Journal, clock: SteadyEpoch, timers: Timers) -> None:
         self._engine = engine
@@ -91,6 +88,7 @@ class QueueRunner:
         self._busy = False
         self._alarm: Cancellable | None = None
         self._alarm_at: float | None = None
+        self._settings: dict[str, QueueSettings] = {}
         self._observers: list[EventHandler] = []
         self._watchers: list[ChangeHandler] = []
 
@@ -122,13 +120,26 @@ class QueueRunner:
 
     def configure(self, queues: Sequence[QueueSettings]) -> None:
         """The queues of the plan that is in force from now on."""
+        self._settings = {queue.name: queue for queue in queues}
         self.post(Configure(tuple(queues)))
 
     def record(
-        self, kind: JournalKind, *, entry: str = "", queue: str = "", agent: str = "", **details: object
+        self,
+        kind: JournalKind,
+        *,
+        entry: str = "",
+        queue: str = "",
+        agent: str = "",
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         """Something for the journal that the engine doesn't know of."""
-        self._write(Journalled(kind, self._clock.now(), queue, entry, agent, details))
+        self._write(Journalled(kind, self._clock.now(), queue, entry, agent, details or {}))
+
+    def write(self, event: JournalEvent) -> None:
+        """An event of somebody else's for the journal."""
+        self._journal.append((event,))
+        for observer in self._observers:
+            observer(event)
 
     def forget(self, entry: str) -> None:
         """The waiter of `entry` is out; call it when its visit is over."""
@@ -150,6 +161,13 @@ class QueueRunner:
     def now(self) -> float:
         """Seconds since the epoch, on the engine's clock."""
         return self._clock.now()
+
+    def settings(self) -> tuple[QueueSettings, ...]:
+        """Of every queue that is configured now."""
+        return tuple(self._settings.values())
+
+    def settings_of(self, queue: str) -> QueueSettings | None:
+        return self._settings.get(queue)
 
     def queue(self, name: str) -> QueueView | None:
         return self._engine.queue(name)
@@ -235,9 +253,7 @@ class QueueRunner:
             agent=effect.agent,
             details=effect.details,
         )
-        self._journal.append((event,))
-        for observer in self._observers:
-            observer(event)
+        self.write(event)
 
     def _set_alarm(self) -> None:
         due_at = self._engine.due_at

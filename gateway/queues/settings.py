@@ -75,5 +75,5 @@ class QueueSettings:
     wrap_up_s: float = 10.0
     sticky_s: float = 0.0  # so long an entry waits for the agent named in it, if that one is on duty
     service_level_s: float = 20.0
-    short_abandon_s: float = 5.0  # who leaves sooner isn't counted as abandoned in service levels
+    short_abandon_s: float = 5.0  # who hangs up sooner isn't held against the queue, but in Asterisk's SL2
     rejoin_s: float = 60.0  # a caller who hung up and calls again within this gets the old place back

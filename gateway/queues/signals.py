@@ -174,12 +174,16 @@ class JoinFailed:
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """The agent sends a connected entry back: to `queue` (None: the same) at the place its time gives."""
+    """The agent sends a connected entry back: to `queue` (None: the same) at the place its time gives.
+
+    `sticky`: for this agent, whatever the queue's rule says of sticky agents, for a while.
+    """
 
     entry: str
     queue: str | None = None
     priority: int | None = None
     skills: Mapping[str, int] | None = None
+    sticky: str | None = None
     by: str = ""
 
 

@@ -45,8 +45,11 @@ class Database:
         self.dialect = engine.dialect.name
 
     @classmethod
-    def open(cls, url: SecretStr) -> Self:
+    def open(cls, url: SecretStr, *, durable: bool = False) -> Self:
         """Prepare the database at `url`; nothing is contacted yet.
+
+        `durable`: what was committed survives a power cut. It costs an fsync a commit, so only the journal,
+        on connections of its own, asks for it.
 
         Raises StartupError for a URL that no driver understands, or whose directory can't be made.
         """
@@ -66,6 +69,9 @@ class Database:
         if engine.dialect.name == "sqlite":
             _make_directory(parsed)
             event.listen(engine.sync_engine, "connect", _tune_sqlite)
+        if durable:
+            make_durable = _sync_sqlite if engine.dialect.name == "sqlite" else _sync_postgresql
+            event.listen(engine.sync_engine, "connect", make_durable)
         return cls(engine)
 
     async def upgrade(self) -> None:
@@ -119,6 +125,22 @@ def _tune_sqlite(connection: PoolProxiedConnection, _entry: ConnectionPoolEntry)
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _sync_sqlite(connection: PoolProxiedConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous=FULL")  # in WAL mode: every commit syncs the log
+    cursor.close()
+
+
+def _sync_postgresql(connection: PoolProxiedConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    # Its default, unless somebody traded it for speed; stronger settings for replicas stay as they are.
+    cursor.execute(
+        "SELECT set_config('synchronous_commit', 'on', false)"
+        " WHERE current_setting('synchronous_commit') = 'off'"
+    )
     cursor.close()
 
 

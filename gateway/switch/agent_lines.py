@@ -20,30 +20,14 @@ from gateway.call.leg import Answered, CallLeg, Ended, Headers, Party
 from gateway.errors import DialError, LegEnded
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import AgentChanged, SetReachable
-from gateway.switch.offers import Line
-from gateway.switch.outbound import OutboundLeg, OutboundServices, place
+from gateway.switch.outbound import DialledLine, Outbound, OutboundLeg
+from gateway.switch.ports import Line
 
 log = structlog.get_logger(__name__)
 
 STANDING_RING_S: Final = 30.0
 REDIAL_PAUSES_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
 """Between tries to get a standing line up again; the last one repeats."""
-
-
-class DialledLine:
-    """A line that lasts for one call."""
-
-    standing: Final = False
-
-    def __init__(self, leg: OutboundLeg) -> None:
-        self._leg = leg
-
-    @property
-    def leg(self) -> CallLeg:
-        return self._leg
-
-    async def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
-        await self._leg.finish(cause)
 
 
 class LentLine:
@@ -59,7 +43,7 @@ class LentLine:
     def leg(self) -> CallLeg:
         return self._leg
 
-    async def release(self, _cause: Cause = Cause.NORMAL_CLEARING) -> None:
+    def release(self, _cause: Cause = Cause.NORMAL_CLEARING) -> None:
         self._give_back()
 
 
@@ -72,7 +56,7 @@ class SipAgentLines:
     def __init__(
         self,
         runner: QueueRunner,
-        outbound: OutboundServices,
+        outbound: Outbound,
         *,
         caller_id: Party | None = None,
         redial_pauses_s: tuple[float, ...] = REDIAL_PAUSES_S,
@@ -106,8 +90,7 @@ class SipAgentLines:
             if leg is None:
                 raise DialError(profile.device, "the standing line isn't up")
             return LentLine(leg, standing.take_back)
-        leg = await place(
-            self._outbound,
+        leg = await self._outbound.place(
             profile.device,
             call_id=call_id,
             caller=caller,
@@ -186,14 +169,13 @@ class _Standing:
                 raise
         finally:
             if self._leg is not None:
-                await self._leg.finish()
+                self._leg.retire()
             self._runner.post(SetReachable(self._profile.id, True))  # again by a call for each offer
 
     async def _up(self) -> bool:
         """Place the line; whether the agent answered."""
         try:
-            self._leg = await place(
-                self._outbound,
+            self._leg = await self._outbound.place(
                 self._profile.device,
                 call_id=f"line-{self._profile.id}",
                 caller=self._caller_id,
@@ -214,7 +196,7 @@ class _Standing:
                         case _:
                             pass
         except TimeoutError:
-            await self._leg.finish(Cause.NO_ANSWER)
+            self._leg.retire(Cause.NO_ANSWER)
             return False
 
     async def _stay(self) -> None:

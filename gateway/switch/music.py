@@ -7,9 +7,9 @@ hold, a thousand listeners cost one player, and a piece without listeners costs 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary
 
 from gateway.switch.ports import Connector, PortPlayer
 from media.clip import Clip
@@ -21,17 +21,20 @@ FULL: Final = 1.0
 DUCKED: Final = 0.18
 """The level of music below a voice: -15 dB, where speech stays effortless and the line doesn't sound dead."""
 
+Piece = tuple[Clip, ...]
+"""Clips that play one after another, again and again."""
+
 
 class Listening:
     """One ear and what it hears. Made by `MusicOnHold.play_to`; `stop` undoes it."""
 
-    def __init__(self, piece: _Piece, ear: Port, connector: Connector, level: float) -> None:
-        self._piece = piece
-        self._source = piece.join()
-        self._ear = ear
+    def __init__(self, connector: Connector, on_air: _OnAir, ear: Port, level: float) -> None:
         self._connector = connector
+        self._on_air = on_air
+        self._ear = ear
         self._level: float | None = level  # None: stopped
-        connector.connect(self._source, ear, level)
+        on_air.listeners += 1
+        connector.connect(on_air.player.port, ear, level)
 
     def duck(self) -> None:
         """Quieter, for the length of an announcement."""
@@ -44,14 +47,14 @@ class Listening:
         """As loud as `level` times the piece itself. Nothing happens after `stop`."""
         if self._level is not None and self._level != level:
             self._level = level
-            self._connector.connect(self._source, self._ear, level)
+            self._connector.connect(self._on_air.player.port, self._ear, level)
 
     def stop(self) -> None:
         """Silence within a tick or two. Safe to repeat."""
         if self._level is not None:
             self._level = None
-            self._connector.disconnect(self._source, self._ear)
-            self._piece.leave(self._source)
+            self._connector.disconnect(self._on_air.player.port, self._ear)
+            self._on_air.leave()
 
 
 class MusicOnHold:
@@ -66,72 +69,61 @@ class MusicOnHold:
         self._connector = connector
         self._open_player = open_player
         self._time = time
-        self._pieces: WeakKeyDictionary[Clip, _Piece] = WeakKeyDictionary()
+        self._on_air: dict[Piece, _OnAir] = {}
+        # When each piece began, by its first clip, so that it is forgotten with the plan that had it.
+        self._began: WeakKeyDictionary[Clip, dict[tuple[int, ...], float]] = WeakKeyDictionary()
 
-    def play_to(self, ear: Port, clip: Clip, *, level: float = FULL) -> Listening:
-        """`ear` hears `clip` from the next tick on, wherever it is by then. ValueError for one that is empty
-        or at another rate than the bridge's.
+    def play_to(self, ear: Port, clips: Sequence[Clip], *, level: float = FULL) -> Listening:
+        """`ear` hears `clips` in a loop from the next tick on, wherever they are by then.
+
+        ValueError when there is no audio in them, or at another rate than the bridge's.
         """
-        piece = self._pieces.get(clip)
-        if piece is None:
-            piece = self._pieces[clip] = _Piece(clip, self._open_player, self._time)
-        return Listening(piece, ear, self._connector, level)
+        piece = tuple(clips)
+        on_air = self._on_air.get(piece)
+        if on_air is None:
+            on_air = self._on_air[piece] = self._start(piece)
+        return Listening(self._connector, on_air, ear, level)
 
     @property
     def playing(self) -> int:
         """How many pieces somebody listens to."""
-        return sum(piece.listeners > 0 for piece in self._pieces.values())
+        return len(self._on_air)
 
     def close(self) -> None:
         """Take every piece off the air, with listeners or not."""
-        for piece in self._pieces.values():
-            piece.close()
+        for on_air in list(self._on_air.values()):
+            on_air.end()
 
-
-class _Piece:
-    """One piece, which is forgotten when the plan that holds its clip is gone and nobody listens."""
-
-    def __init__(
-        self, clip: Clip, open_player: Callable[[str], PortPlayer], time: Callable[[], float]
-    ) -> None:
-        if not len(clip.samples):
-            raise ValueError(f"music {clip.name!r} has no audio in it")
-        self._clip = ref(clip)
-        self._open_player = open_player
-        self._time = time
-        self._began_at = time()
-        self._on_air: tuple[PortPlayer, Clip] | None = None
-        self.listeners = 0
-
-    def join(self) -> Port:
-        """One more listens, to this port."""
-        if self._on_air is None:
-            self._on_air = self._start()
-        self.listeners += 1
-        return self._on_air[0].port
-
-    def leave(self, port: Port) -> None:
-        """One listens no more; nothing happens to a player that was closed in the meantime."""
-        if self._on_air is not None and self._on_air[0].port is port:
-            self.listeners -= 1
-            if self.listeners == 0:
-                self.close()
-
-    def close(self) -> None:
-        if self._on_air is not None:
-            (player, _), self._on_air = self._on_air, None
-            self.listeners = 0
-            player.close()
-
-    def _start(self) -> tuple[PortPlayer, Clip]:
-        clip = self._clip()
-        if clip is None:
-            raise RuntimeError("a piece outlived its clip")
-        player = self._open_player(f"music-{clip.name}")
+    def _start(self, piece: Piece) -> _OnAir:
+        length_s = sum(clip.duration_s for clip in piece)
+        if not length_s:
+            raise ValueError("music without any audio in it")
+        began = self._began.setdefault(piece[0], {})
+        began_at = began.setdefault(tuple(map(id, piece)), self._time())
+        player = self._open_player(f"music-{piece[0].name}")
         try:
-            position_s = (self._time() - self._began_at) % clip.duration_s
-            player.play([clip], loop=True, start_s=position_s)
+            player.play(piece, loop=True, start_s=(self._time() - began_at) % length_s)
         except BaseException:
             player.close()
             raise
-        return player, clip
+        return _OnAir(player, lambda: self._on_air.pop(piece, None))
+
+
+class _OnAir:
+    """A piece that somebody listens to."""
+
+    def __init__(self, player: PortPlayer, on_end: Callable[[], object]) -> None:
+        self.player = player
+        self.listeners = 0
+        self._on_end: Callable[[], object] | None = on_end
+
+    def leave(self) -> None:
+        self.listeners -= 1
+        if self.listeners == 0:
+            self.end()
+
+    def end(self) -> None:
+        if self._on_end is not None:
+            on_end, self._on_end = self._on_end, None
+            on_end()
+            self.player.close()

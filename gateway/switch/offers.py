@@ -33,7 +33,7 @@ from gateway.call.leg import (
 from gateway.errors import DialError, LegEnded
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import Accept, CancelOffer, Connect, Miss, Offer, OfferMissed, Ring
-from gateway.switch.ports import OpenPlayer
+from gateway.switch.ports import Line, OpenPlayer
 from media.clip import Clip
 
 log = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ _MISSES: Final[Mapping[Cause, Miss]] = {
     Cause.CALL_REJECTED: Miss.DECLINED,
     Cause.NO_ANSWER: Miss.NO_ANSWER,
 }
-"""How the end of an agent's leg before the answer counts. 480 (NO_USER_RESPONSE) is a phone that isn't there."""
+"""How the end of an agent's leg before the answer counts. 480 is a phone that isn't there: unreachable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +58,14 @@ class Briefing:
     tone: Clip | None = None
 
 
-class Line(Protocol):
-    """A leg to an agent. Whoever it is handed to gives it back with `release`, exactly once."""
-
-    @property
-    def leg(self) -> CallLeg: ...
-
-    @property
-    def standing(self) -> bool:
-        """It was up before the offer and stays up after the call."""
-        ...
-
-    async def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
-        """Hang up, or, if it is standing, leave it for the next call. Never raises."""
-        ...
-
-
 class AgentLines(Protocol):
     """How agents are reached."""
 
     async def reach(self, profile: AgentProfile, *, call_id: str, caller: Party, headers: Headers) -> Line:
-        """A line to the agent: already CONFIRMED where one is standing, else TRYING. Raises DialError."""
+        """A line to the agent: already CONFIRMED where one is standing, else TRYING. Raises DialError.
+
+        Cancelled half-way, it leaves no call behind.
+        """
         ...
 
 
@@ -131,6 +118,8 @@ class OfferShown:
     call_id: str
     caller: Party
     waited_s: float
+    since: float  # on the engine's clock
+    until: float  # when it rings out
     context: Mapping[str, Any] = field(default_factory=dict)
     outcome: str = ""  # of one that is over: a value of Miss, or "connected"
 
@@ -173,6 +162,10 @@ class OfferDesk:
     def register(self, entry: str, call: QueuedCall) -> None:
         """`call` waits at `entry`: before the entry joins."""
         self._calls[entry] = call
+
+    def call_at(self, entry: str) -> QueuedCall | None:
+        """Who waits there, or talks."""
+        return self._calls.get(entry)
 
     def unregister(self, entry: str) -> None:
         self._calls.pop(entry, None)
@@ -255,6 +248,7 @@ class _Ringing:
         self._outcome = ""
         self._accepted = asyncio.Event()
         self._over = False
+        self._since = self._runner.now
         entry = self._runner.entry(offer.entry)
         self._waited_s = self._runner.now - entry.enqueued_at if entry is not None else 0.0
 
@@ -269,6 +263,8 @@ class _Ringing:
             call_id=self._runner.call_of(offer.entry),
             caller=call.caller,
             waited_s=self._waited_s,
+            since=self._since,
+            until=self._since + offer.ring_s,
             context=call.context,
             outcome=self._outcome,
         )
@@ -292,7 +288,8 @@ class _Ringing:
     def hand_over(self, connect: Connect) -> None:
         """The engine says that this agent has the call."""
         line, self._line = self._line, None
-        assert line is not None, "connected without a line"
+        if line is None:
+            raise RuntimeError("connected without a line")
         self._end("connected")
         self._call.connect(connect, self._agent, line)
 
@@ -317,8 +314,7 @@ class _Ringing:
         finally:
             self._desk._offers.pop(self.offer.offer, None)
             if self._line is not None:
-                # A task of its own: this one may have been cancelled, and the phone must stop ringing.
-                self._desk._tasks.create_task(self._line.release())
+                self._line.release()
 
     async def _offer(self) -> None:
         self._line = line = await self._reach()
@@ -335,27 +331,12 @@ class _Ringing:
         self._runner.post(Accept(self.offer.offer))
 
     async def _reach(self) -> Line:
-        """A line to the agent. Cancelled half-way, it still ends the call that is being placed."""
-        dialling = self._desk._tasks.create_task(self._dial())
-        try:
-            line = await asyncio.shield(dialling)
-        except asyncio.CancelledError:
-            self._desk._tasks.create_task(_drop(dialling))
-            raise
-        if isinstance(line, Exception):
-            raise line
-        return line
-
-    async def _dial(self) -> Line | Exception:
-        try:
-            return await self._desk._lines.reach(
-                self._agent,
-                call_id=self._runner.call_of(self.offer.entry),
-                caller=self._call.caller,
-                headers=self._call.headers(),
-            )
-        except Exception as error:  # noqa: BLE001  # raised to whoever waits; this task's group is everybody's
-            return error
+        return await self._desk._lines.reach(
+            self._agent,
+            call_id=self._runner.call_of(self.offer.entry),
+            caller=self._call.caller,
+            headers=self._call.headers(),
+        )
 
     async def _ring(self, leg: CallLeg) -> Miss | None:
         """Wait for the answer; why there was none."""
@@ -439,9 +420,3 @@ class _Ringing:
     def _show(self, stage: OfferStage) -> None:
         self._stage = stage
         self._desk._tell(self.shown())
-
-
-async def _drop(dialling: asyncio.Task[Line | Exception]) -> None:
-    line = await dialling
-    if not isinstance(line, Exception):
-        await line.release()

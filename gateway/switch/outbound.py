@@ -6,9 +6,10 @@ Each becomes a leg like any other, and one call record when it is over, whoever 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import structlog
 
@@ -56,28 +57,16 @@ class Dialler(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class OutboundServices:
-    """What calls of ours need of the node."""
-
-    dialler: Dialler
-    call_log: CallLog
-    observer: CallObserver
-    clock: Clock
-
-
 class OutboundLeg:
-    """A leg that Ringback placed, on its way to a record. A CallLeg itself; `finish` ends it.
+    """A leg that Ringback placed, on its way to a record. A CallLeg itself; `retire` ends it."""
 
-    `purpose` and `agent` go into the record's attributes.
-    """
-
-    def __init__(self, leg: CallLeg, story: CallStory, services: OutboundServices) -> None:
+    def __init__(self, leg: CallLeg, story: CallStory, outbound: Outbound) -> None:
         self._leg = leg
         self._story = story
-        self._services = services
+        self._outbound = outbound
+        self._retired = False
         self._recorded = False
-        services.observer.call_started(leg)
+        outbound.observer.call_started(leg)
 
     # ---- the leg
 
@@ -152,7 +141,7 @@ class OutboundLeg:
     async def next_event(self) -> LegEvent:
         event = await self._leg.next_event()
         if isinstance(event, Answered):
-            self._story.answered_at = self._services.clock.utc()
+            self._story.answered_at = self._outbound.clock.utc()
         elif isinstance(event, Ended):
             self._story.ended = event
             await self._record()
@@ -165,8 +154,14 @@ class OutboundLeg:
         """How it ended, once its last event was taken."""
         return self._story.ended
 
-    async def finish(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
-        """Hang up, take what is left of its events, and write the record. Safe to repeat. Never raises."""
+    def retire(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
+        """Nobody needs it any more: it is hung up and recorded beside whatever goes on. Safe to repeat."""
+        if not self._retired:
+            self._retired = True
+            self._outbound.start(self._finish(cause))
+
+    async def _finish(self, cause: Cause) -> None:
+        """Hang up, take what is left of its events, and write the record. Never raises."""
         try:
             await self._leg.hang_up(cause)
             async with asyncio.timeout(END_LIMIT_S):
@@ -183,12 +178,28 @@ class OutboundLeg:
         if self._recorded:
             return
         self._recorded = True
-        record = record_of(self._story, self._leg, self._services.clock.utc())
+        record = record_of(self._story, self._leg, self._outbound.clock.utc())
         record = replace(
             record, result=outbound_result(self._story.ended, self._story.answered_at is not None)
         )
-        self._services.observer.call_ended(record)
-        await self._services.call_log.write(record)
+        self._outbound.observer.call_ended(record)
+        await self._outbound.call_log.write(record)
+
+
+class DialledLine:
+    """A line that lasts for one call."""
+
+    standing: Final = False
+
+    def __init__(self, leg: OutboundLeg) -> None:
+        self._leg = leg
+
+    @property
+    def leg(self) -> CallLeg:
+        return self._leg
+
+    def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
+        self._leg.retire(cause)
 
 
 def outbound_result(ended: Ended | None, answered: bool) -> CallResult:
@@ -202,20 +213,66 @@ def outbound_result(ended: Ended | None, answered: bool) -> CallResult:
     return UNANSWERED.get(ended.cause, CallResult.FAILED)
 
 
-async def place(
-    services: OutboundServices,
-    uri: str,
-    *,
-    call_id: str,
-    caller: Party | None = None,
-    headers: Headers = (),
-    attributes: Mapping[str, str] | None = None,
-) -> OutboundLeg:
-    """Calls `uri` as part of the call `call_id`. Raises DialError, ValueError for a bad header.
-
-    `attributes` go into its record, such as the agent it is for.
+class Outbound:
+    """Places the calls of a node. Used as `async with`; leaving it waits until every call that was retired is
+    over.
     """
-    leg = await services.dialler.dial(uri, caller=caller, headers=headers)
-    return OutboundLeg(
-        leg, CallStory(call_id, services.clock.utc(), attributes=dict(attributes or {})), services
-    )
+
+    def __init__(self, dialler: Dialler, call_log: CallLog, observer: CallObserver, clock: Clock) -> None:
+        self._dialler = dialler
+        self.call_log = call_log
+        self.observer = observer
+        self.clock = clock
+        self._tasks = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._tasks.__aexit__(kind, error, trace)
+
+    async def place(
+        self,
+        uri: str,
+        *,
+        call_id: str,
+        caller: Party | None = None,
+        headers: Headers = (),
+        attributes: Mapping[str, str] | None = None,
+    ) -> OutboundLeg:
+        """Calls `uri` as part of the call `call_id`. Raises DialError, ValueError for a bad header.
+
+        `attributes` go into its record, such as the agent it is for. Cancelled half-way, it leaves no call.
+        """
+        dialling = self._tasks.create_task(self._dial(uri, call_id, caller, headers, attributes or {}))
+        try:
+            placed = await asyncio.shield(dialling)
+        except asyncio.CancelledError:
+            dialling.add_done_callback(_retire_placed)
+            raise
+        if isinstance(placed, Exception):
+            raise placed
+        return placed
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Carries `work`, which raises nothing, to its end."""
+        self._tasks.create_task(work)
+
+    async def _dial(
+        self, uri: str, call_id: str, caller: Party | None, headers: Headers, attributes: Mapping[str, str]
+    ) -> OutboundLeg | Exception:
+        started_at = self.clock.utc()
+        try:
+            leg = await self._dialler.dial(uri, caller=caller, headers=headers)
+        except Exception as error:  # noqa: BLE001  # raised to whoever waits; this group is everybody's
+            return error
+        return OutboundLeg(leg, CallStory(call_id, started_at, attributes=dict(attributes)), self)
+
+
+def _retire_placed(dialling: asyncio.Task[OutboundLeg | Exception]) -> None:
+    placed = None if dialling.cancelled() else dialling.result()
+    if isinstance(placed, OutboundLeg):
+        placed.retire()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from gateway.call.cause import Cause
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import CallLeg
 from gateway.dialplan.run import NodeLeft
@@ -59,6 +60,29 @@ class Connector(Protocol):
 
 OpenPlayer = Callable[[CallLeg], Player]
 """Makes a player whose audio goes to the leg. Called on the event loop; returns at once."""
+
+OpenCallPlayer = Callable[[str, CallLeg], Player]
+"""The same for the caller's leg of the call of that id, which may be recorded with what it is told."""
+
+
+class Line(Protocol):
+    """A leg to somebody of ours. Whoever it is handed to gives it back with `release`."""
+
+    @property
+    def leg(self) -> CallLeg: ...
+
+    @property
+    def standing(self) -> bool:
+        """It was up before the offer and stays up after the call."""
+        ...
+
+    def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
+        """Hang up, or, if it is standing, leave it for the next call.
+
+        Returns at once, whatever the far end does: a phone that has lost its network answers no BYE for half
+        a minute, and nobody waits for that. Never raises; safe to repeat.
+        """
+        ...
 
 
 class CallLog(Protocol):

@@ -1,24 +1,25 @@
-"""Records calls: what the caller says and what they are told, in one file a call."""
+"""Records whole calls: the caller, and what they are told and by whom, from the first audio to the end."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+
+import structlog
 
 from gateway.call.leg import CallLeg
-from gateway.clock import Clock
-from gateway.switch.ports import Playback
+from gateway.switch.call_recording import CallRecording, Recordings
+from gateway.switch.ports import Playback, Player, PortPlayer
 from media.clip import Clip
-from media.player import Player
-from media.recorder import Recorder
+
+log = structlog.get_logger(__name__)
 
 
 class RecordedPlayer:
-    """A player whose leg is recorded for as long as it is open."""
+    """A player whose leg is recorded for as long as it is open. Conversations take part in that recording."""
 
-    def __init__(self, player: Player, leg: CallLeg, recorder: Recorder, path: Path) -> None:
+    def __init__(self, player: Player, recording: CallRecording) -> None:
         self._player = player
-        self._recording = recorder.start(path, [leg.audio, player.port])
+        self._recording = recording
 
     def play(self, clips: Sequence[Clip], *, loop: bool = False, start_s: float = 0.0) -> Playback:
         return self._player.play(clips, loop=loop, start_s=start_s)
@@ -31,6 +32,11 @@ class RecordedPlayer:
         self._player.close()
 
 
-def recording_path(directory: Path, leg: CallLeg, clock: Clock) -> Path:
-    """A folder a day, so that none holds millions of files; named by the leg, as the call record is."""
-    return directory / f"{clock.utc():%Y-%m-%d}" / f"{leg.id}.wav"
+def recorded(player: PortPlayer, call_id: str, leg: CallLeg, recordings: Recordings) -> Player:
+    """`player` with the whole call recorded; alone when it can't be, because the call matters more."""
+    try:
+        recording = recordings.begin(call_id, whole_call=True, caller=[leg.audio], others=[player.port])
+    except Exception as fault:
+        log.exception("recording_not_begun", call_id=call_id, error=str(fault))
+        return player
+    return RecordedPlayer(player, recording)

@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class FakeBridge:
-    """`hears[sink][source]` is the level at which `sink` hears `source`, by the names of their ports."""
+    """`hears[sink][source]` is the level at which `sink` hears `source`, by the names of their ports.
+
+    `broken`: nothing can be connected.
+    """
 
     hears: dict[str, dict[str, float]] = field(default_factory=dict)
     opened: list[FakePortPlayer] = field(default_factory=list)
+    broken: bool = False
 
     def connect(self, source: Port, sink: Port, level: float = 1.0) -> None:
+        if self.broken:
+            raise RuntimeError("the bridge is gone")
         self.hears.setdefault(sink.name, {})[source.name] = level
 
     def disconnect(self, source: Port, sink: Port) -> None:

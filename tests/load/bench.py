@@ -21,7 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.load import dialplans, queueing
+from tests.load import dialplans, journal, queueing
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -125,6 +125,11 @@ class Bench:
         console.log("queues")
         self.found["queues"] = [await asyncio.to_thread(queueing.run, console)]
 
+    async def journal(self) -> None:
+        """From an event to the disk; what a restart and a report read."""
+        console.log("journal")
+        self.found["journal"] = await journal.run(self.directory, console)
+
     async def _media(self, mode: str, calls: int, *, spinning: bool = False) -> MediaCost:
         console.log(f"{mode}, {calls} calls{', spinning' if spinning else ''}")
         line = await media_cost(mode, calls, self.seconds, spinning=spinning)
@@ -151,6 +156,7 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "key": Bench.key,
     "dialplans": Bench.dialplans,
     "queues": Bench.queues,
+    "journal": Bench.journal,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gateway.queues.engine import leaving, offering, standing
 from gateway.queues.engine.callbacks import merge
 from gateway.queues.engine.floor import Floor
@@ -11,6 +13,9 @@ from gateway.queues.engine.skills import effective_priority
 from gateway.queues.entry import PLACED, EntrySignal, EntryState, next_state
 from gateway.queues.journal import JournalKind
 from gateway.queues.signals import Enqueue, Leaving, Miss, Moved, Refuse, Refused, Requeue
+
+SENT_TO_AGENT_S: Final = 30.0
+"""How long a caller who was sent to one agent waits for that one alone."""
 
 
 def enqueue(floor: Floor, event: Enqueue) -> None:
@@ -142,7 +147,8 @@ def set_priority(floor: Floor, place: Place, priority: int, by: str) -> None:
     rise = place.line.settings.priority_rise
     place.priority = priority
     effective = effective_priority(rise, priority, place.enqueued_at, floor.now)
-    floor.note(JournalKind.PRIORITY, place, **{"from": -place.key[0], "to": effective, "by": by})
+    change = {"from": -place.key[0], "to": effective, "by": by}
+    floor.note(JournalKind.PRIORITY, place, **change, priority=priority)
     standing.rekey(floor, place, effective)
     floor.stale[place] = None
 
@@ -162,11 +168,12 @@ def requeue(floor: Floor, place: Place, event: Requeue) -> None:
         place.priority = event.priority
     if event.skills is not None:
         place.skills = event.skills
-    place.declined = None
-    if agent is not None:
-        standing.decline(place, agent, floor.now)
+    place.declined = None if agent is None else {agent: floor.now}
+    if event.sticky is not None:
+        place.sticky, place.sent_until = event.sticky, floor.now + SENT_TO_AGENT_S
     standing.set_down(floor, place)
-    floor.note(JournalKind.REQUEUED, place, agent, **{"from": origin.name, "by": event.by})
+    asked = {"priority": place.priority, "skills": dict(place.skills)}  # so that a restart knows it
+    floor.note(JournalKind.REQUEUED, place, agent, **{"from": origin.name, "by": event.by}, **asked)
     if place.line is not origin:
         floor.tell(Moved(place.id, place.line.name))
         floor.forget_line(origin)

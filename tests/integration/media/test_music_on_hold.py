@@ -37,7 +37,7 @@ async def test_ducked_music_goes_on_quieter_without_a_gap(
     engine: Engine, bridge: Bridge, music: MusicOnHold
 ) -> None:
     ear = PcmPort(engine, bridge, PcmSettings(receive_s=10.0))
-    listening = music.play_to(ear.port, tone.tone([A4], 30.0, RATE, dbfs=-10.0))
+    listening = music.play_to(ear.port, [tone.tone([A4], 30.0, RATE, dbfs=-10.0)])
     heard: list[Samples] = []
 
     async def hear(seconds: float) -> Samples:
@@ -69,9 +69,9 @@ async def test_two_ears_hear_the_same_bars_at_the_same_time(
     bar = tone.tone([A4], 1.0, RATE)
     tune = Clip(np.concatenate([bar.samples, np.zeros(RATE // 2, np.int16)]), RATE, "bars")
     early, late = (PcmPort(engine, bridge, PcmSettings(receive_s=10.0)) for _ in range(2))
-    music.play_to(early.port, tune)
+    music.play_to(early.port, [tune])
     await until(lambda: early.readable >= 0.7 * RATE, "the first bar")
-    music.play_to(late.port, tune)
+    music.play_to(late.port, [tune])
     await until(lambda: late.readable >= 2.0 * RATE, "what the late ear hears")
 
     length = min(early.readable, late.readable)

@@ -23,6 +23,7 @@ from tests.integration.peers.sip import (
     new_tag,
     parameter,
     parse_audio,
+    pcmu_and_events,
     uri_host_port,
 )
 from tests.integration.peers.wait import until
@@ -280,6 +281,8 @@ class UaCall:
         media = parse_audio(message.body)
         if media is not None and media.port:
             self.rtp.remote = (media.host, media.port)
+            if media.events is not None:
+                self.rtp.event_type = media.events
 
     def _learn_dialog(self, answer: SipMessage) -> None:
         self._to = answer["to"]
@@ -340,7 +343,10 @@ class UaCall:
         self._agent.send(message, self._remote)
 
     def _sdp(self, direction: str) -> str:
-        return audio_sdp(LOOPBACK, self.rtp.port, direction=direction, version=self._sdp_version)
+        codecs = pcmu_and_events(self.rtp.event_type)
+        return audio_sdp(
+            LOOPBACK, self.rtp.port, codecs=codecs, direction=direction, version=self._sdp_version
+        )
 
 
 _MIRRORED: Final = {

@@ -17,7 +17,7 @@ from gateway.queues.signals import (
     Offer,
     Ring,
 )
-from tests.fakes.floor import FloorDriver
+from tests.fakes.queue_floor import FloorDriver
 
 
 def test_a_call_goes_from_the_queue_to_an_agent_and_into_wrap_up() -> None:

@@ -1,0 +1,408 @@
+"""A caller's visit to a queue: the wait with its music and announcements, the talk, and what comes after.
+
+The engine decides about the place; the visit is what the caller hears and does at it. It is an action of a
+dialplan (`Actions.queue`): it ends with an exit of the queue node, and it is cancelled when the caller hangs
+up, in whatever state.
+
+    waiting ──Connect──▶ joining ──▶ talking ──agent hung up──▶ exit `next`
+       ▲  └─Dismiss──▶ exit          │  └──transfer to a number──▶ dialled, then exit `next`
+       └────────requeued, to a queue──┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, assert_never
+from uuid import uuid4
+
+from structlog.typing import FilteringBoundLogger
+
+from gateway.agents.profile import AgentProfile
+from gateway.call.leg import CallLeg, Headers, Party
+from gateway.call.screen import screen_of
+from gateway.call.state import LegState
+from gateway.dialplan.ports import Keys, Outcome
+from gateway.dialplan.prompts import ActivePlan
+from gateway.dialplan.queue_facts import queue_facts
+from gateway.dialplan.queues import KeyAction, QueueDefinition, RecordWhen
+from gateway.dialplan.requests import DialRequest, QueueRequest
+from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.queues.runner import QueueRunner
+from gateway.queues.signals import (
+    Connect,
+    Enqueue,
+    Finished,
+    Joined,
+    JoinFailed,
+    Leave,
+    Leaving,
+    Miss,
+    Requeue,
+)
+from gateway.switch.control import LegControl
+from gateway.switch.conversation import Conversation
+from gateway.switch.conversation_ends import (
+    AgentHungUp,
+    BlindTransfer,
+    ConversationEnd,
+    Faulted,
+    Requeued,
+    Target,
+    ToAgent,
+    ToFlow,
+    ToNumber,
+    ToQueue,
+    TransferFailed,
+)
+from gateway.switch.conversation_parts import CallIdentity, ConversationParts
+from gateway.switch.conversation_recording import RecordingRules
+from gateway.switch.dialling import TRANSFER_RING_S, Dialling
+from gateway.switch.live_calls import LiveCall, Stage
+from gateway.switch.offers import Briefing, OfferDesk
+from gateway.switch.ports import Line
+from gateway.switch.recording_store import Keeping
+from gateway.switch.waiting_room import Told, WaitingRoom, WaitingRoomParts
+
+EXITS: Final[Mapping[Leaving, str]] = MappingProxyType(
+    {
+        Leaving.KEY: "left",
+        Leaving.TIMED_OUT: "timed_out",
+        Leaving.EMPTY: "left_empty",
+        Leaving.REMOVED: "left",
+        Leaving.LOST: "error",
+    }
+)
+"""The exit of the queue node for each way out of a queue that its caller survives."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueParts:
+    """What visits of a node use."""
+
+    runner: QueueRunner
+    offers: OfferDesk
+    conversations: ConversationParts
+    waiting: WaitingRoomParts
+    dialling: Dialling
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The call that visits. `context`: what the agent is shown."""
+
+    call_id: str
+    leg: CallLeg
+    control: LegControl
+    active: ActivePlan
+    log: FilteringBoundLogger
+    live: LiveCall
+    context: Callable[[], Mapping[str, Any]] = lambda: MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """The engine gave us an agent, who has accepted."""
+
+    offer: str
+    agent: AgentProfile
+    line: Line
+
+
+class QueueVisit:
+    """One visit. A `QueuedCall` for the offers, and a `Waiter` for the runner."""
+
+    def __init__(self, request: QueueRequest, keys: Keys, visitor: Visitor, parts: QueueParts) -> None:
+        self._request = request
+        self._keys = keys
+        self._visitor = visitor
+        self._parts = parts
+        self._runner = parts.runner
+        self._leg = visitor.leg
+        self._entry = uuid4().hex
+        self._queue = request.queue
+        self._language = request.language
+        self._news: asyncio.Queue[_Connected | Leaving] = asyncio.Queue()
+        self._room: WaitingRoom | None = None
+        self._told = Told()
+        self._talking = False
+        self._hung_up_by = "caller"  # unless we learn otherwise
+        self._over = False
+
+    @property
+    def entry(self) -> str:
+        return self._entry
+
+    # ---- the action
+
+    async def run(self) -> Outcome:
+        """Until the caller is served or leaves the queue. CancelledError: the caller has hung up."""
+        self._parts.offers.register(self._entry, self)
+        refused = self._runner.enter(self._enqueue(), self, self._visitor.call_id)
+        if refused is not None:
+            self._parts.offers.unregister(self._entry)
+            return Outcome(refused.value)
+        try:
+            while True:
+                news = await self._wait()
+                if isinstance(news, Leaving):
+                    return Outcome(EXITS.get(news, "error"))
+                outcome = await self._talk(news)
+                if outcome is not None:
+                    return outcome
+        finally:
+            self._leave()
+
+    def _enqueue(self) -> Enqueue:
+        request = self._request
+        return Enqueue(
+            entry=self._entry,
+            queue=request.queue,
+            priority=request.priority,
+            skills=request.skills,
+            language=request.language,
+            sticky=request.sticky or None,
+            identity=request.identity,
+            maximum_wait_s=request.timeout_s or None,
+        )
+
+    def _leave(self) -> None:
+        """However the visit came to its end. The engine ignores what it knows already."""
+        self._over = True
+        while not self._news.empty():  # an agent who was given to us in the very moment the caller went
+            news = self._news.get_nowait()
+            if isinstance(news, _Connected):
+                self._runner.post(JoinFailed(news.offer, Miss.CALLER_GONE))
+                news.line.release()
+        if self._talking:
+            self._runner.post(Finished(self._entry, by=self._hung_up_by))
+        else:
+            self._runner.post(Leave(self._entry, Leaving.ABANDONED))
+        self._parts.offers.unregister(self._entry)
+        self._runner.forget(self._entry)
+        screen = screen_of(self._leg)
+        screen.show_place(None)
+        screen.show_agent(None)
+
+    # ---- waiting
+
+    async def _wait(self) -> _Connected | Leaving:
+        self._visitor.live.enter(
+            Stage.QUEUE, self._parts.conversations.clock.utc(), queue=self._queue, entry=self._entry
+        )
+        self._room = WaitingRoom(
+            self._parts.waiting,
+            self._leg,
+            self._visitor.control,
+            self._visitor.active,
+            self._entry,
+            self._definition(),
+            self._language,
+            self._visitor.log,
+            self._told,
+            self._facts,
+        )
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                inside = tasks.create_task(self._room.run())
+                keys = tasks.create_task(self._heed_keys(self._room))
+                try:
+                    return await self._news.get()
+                finally:
+                    inside.cancel()
+                    keys.cancel()
+        finally:
+            self._room.leave()
+            self._room = None
+
+    async def _heed_keys(self, room: WaitingRoom) -> None:
+        """The keys of the queue, and the one that the node names."""
+        while True:
+            digit = await self._keys.get()
+            key = self._definition().keys.get(digit)
+            if digit == self._request.leave_key or (key is not None and key.action is KeyAction.LEAVE):
+                self._runner.post(Leave(self._entry, Leaving.KEY))
+                self._news.put_nowait(Leaving.KEY)
+            elif key is None:
+                continue
+            elif key.action is KeyAction.POSITION:
+                room.tell_now()
+            elif key.action is KeyAction.LANGUAGE:
+                self._language = key.language
+                room.speak(key.language)
+
+    def _definition(self) -> QueueDefinition:
+        """Of the plan the caller came by; a queue that only a newer plan has is one with all defaults."""
+        known = self._visitor.active.plan.queues
+        return known[self._queue] if self._queue in known else known[self._request.queue]
+
+    def _facts(self, agent: AgentProfile | None) -> WaitingFacts:
+        """What announcements and the whisper may name."""
+        entry, view = self._runner.entry(self._entry), self._runner.queue(self._queue)
+        estimate = self._parts.waiting.forecasts.of(self._entry)
+        median_s = None if estimate is None else estimate.median_s
+        caller = self.caller
+        return WaitingFacts(
+            caller={"number": caller.number, "name": caller.display_name, "language": self._language},
+            context=self._visitor.context(),
+            queue_name=self._queue,
+            queue={} if view is None else queue_facts(view, median_s, self._runner.now),
+            entry=self._entry,
+            priority=0 if entry is None else entry.priority,
+            position=0 if entry is None else entry.position or 0,
+            callback=entry is not None and entry.callback,
+            skills={} if entry is None else entry.skills,
+            waited_s=0.0 if entry is None else self._runner.now - entry.enqueued_at,
+            agent_id="" if agent is None else agent.id,
+            agent_name="" if agent is None else agent.name,
+        )
+
+    # ---- Waiter: what the engine says
+
+    def dismissed(self, reason: Leaving) -> None:
+        self._hush()
+        self._news.put_nowait(reason)
+
+    def moved(self, queue: str) -> None:
+        self._queue = queue
+        self._visitor.live.update(queue=queue)
+        if self._room is not None:
+            self._room.move(self._definition())
+
+    # ---- QueuedCall: what the offers ask
+
+    @property
+    def caller(self) -> Party:
+        # Not their address: the agent's phone would call them back past us.
+        return Party(self._leg.remote.number, self._leg.remote.display_name)
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        return self._visitor.context()
+
+    def headers(self) -> Headers:
+        return (("X-Ringback-Call", self._visitor.call_id), ("X-Ringback-Queue", self._queue))
+
+    async def brief(self, agent: AgentProfile) -> Briefing:
+        return await self._parts.waiting.sounds.brief(
+            self._visitor.active, self._definition(), agent, self._facts(agent)
+        )
+
+    def agent_answered(self, agent: AgentProfile) -> None:
+        screen_of(self._leg).show_agent(agent.name)
+        if self._room is not None:
+            self._room.say_connecting(agent)
+
+    def connect(self, connect: Connect, agent: AgentProfile, line: Line) -> None:
+        """Silence first: not a word of an announcement after the agent has accepted."""
+        self._hush()
+        if self._over:
+            self._runner.post(JoinFailed(connect.offer, Miss.CALLER_GONE))
+            line.release()
+            return
+        self._news.put_nowait(_Connected(connect.offer, agent, line))
+
+    def _hush(self) -> None:
+        if self._room is not None:
+            self._room.leave()
+
+    # ---- talking
+
+    async def _talk(self, connected: _Connected) -> Outcome | None:
+        """The conversation; None when the caller waits again."""
+        if connected.line.leg.state is LegState.TERMINATED:
+            self._runner.post(JoinFailed(connected.offer, Miss.DISCONNECTED))
+            connected.line.release()
+            return None
+        entry = self._runner.entry(self._entry)
+        now = self._runner.now
+        definition = self._definition()
+        sounds, active = self._parts.waiting.sounds, self._visitor.active
+        music = await sounds.music(active, definition)
+        facts = self._facts(connected.agent)
+        consent = await sounds.consent(active, self._queue, self._language, facts)
+        conversation = Conversation(
+            CallIdentity(
+                self._visitor.call_id,
+                self._entry,
+                self._queue,
+                wait_s=now - entry.joined_at if entry is not None else 0.0,
+            ),
+            self._leg,
+            self._parts.conversations,
+            hold_music=[] if music is None else [music],
+            recording=RecordingRules(
+                allowed=definition.recording.when is not RecordWhen.NEVER,
+                at_once=definition.recording.when is RecordWhen.ALWAYS,
+                consent=consent,
+                keeping=Keeping(definition.recording.format, definition.recording.retention_s),
+            ),
+        )
+        self._runner.post(Joined(connected.offer))
+        self._talking = True
+        screen = screen_of(self._leg)
+        screen.show_place(None)
+        screen.show_agent(connected.agent.name)
+        end = await conversation.run(connected.agent.id, connected.line, self._keys)
+        screen.show_agent(None)
+        self._hung_up_by = "agent"
+        return await self._go_on(end)
+
+    async def _go_on(self, end: ConversationEnd) -> Outcome | None:
+        match end:
+            case AgentHungUp(lost=True):
+                # Their phone or its network failed: the caller isn't done, and waits at the place they had.
+                self._requeue(None)
+                return None
+            case AgentHungUp():
+                return Outcome("next")
+            case Requeued():
+                self._requeue(end.queue, priority=end.priority, skills=end.skills)
+                return None
+            case BlindTransfer(target=target):
+                return await self._send_on(target)
+            case TransferFailed() | Faulted():
+                # The caller is alone and has done nothing to deserve it: back to the place they had.
+                self._requeue(None)
+                return None
+            case _:
+                assert_never(end)
+
+    async def _send_on(self, target: Target) -> Outcome | None:
+        match target:
+            case ToQueue(queue):
+                self._requeue(queue)
+                return None
+            case ToAgent(agent):
+                self._requeue(None, sticky=agent)
+                return None
+            case ToFlow(flow):
+                return Outcome("next", flow=flow)
+            case ToNumber(number):
+                return await self._dial(number)
+            case _:
+                assert_never(target)
+
+    def _requeue(
+        self,
+        queue: str | None,
+        *,
+        priority: int | None = None,
+        skills: Mapping[str, int] | None = None,
+        sticky: str | None = None,
+    ) -> None:
+        self._talking = False
+        self._queue = queue or self._queue
+        self._runner.post(Requeue(self._entry, queue, priority, skills, sticky))
+
+    async def _dial(self, number: str) -> Outcome | None:
+        """Where the agent sent the caller; from there they may be sent on again."""
+        call = self._visitor
+        request = DialRequest(number, TRANSFER_RING_S)
+        _, end = await self._parts.dialling.dial(call.call_id, call.leg, request, self._keys)
+        if end is None:  # nobody there, and the agent is gone
+            self._requeue(None)
+            return None
+        return await self._go_on(end)
