@@ -21,7 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.load import dialplans, journal, queueing
+from tests.load import dialplans, estimates, journal, queueing
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -120,15 +120,20 @@ class Bench:
         console.log("dialplans")
         self.found["dialplans"] = [await asyncio.to_thread(dialplans.run, console)]
 
+    async def journal(self) -> None:
+        """From an event to the disk; what a restart and a report read."""
+        console.log("journal")
+        self.found["journal"] = await journal.run(self.directory, console)
+
     async def queues(self) -> None:
         """Matches of the queue engine with 10,000 callers and 2,000 agents."""
         console.log("queues")
         self.found["queues"] = [await asyncio.to_thread(queueing.run, console)]
 
-    async def journal(self) -> None:
-        """From an event to the disk; what a restart and a report read."""
-        console.log("journal")
-        self.found["journal"] = await journal.run(self.directory, console)
+    async def estimates(self) -> None:
+        """How true expected waits are, and what they cost."""
+        console.log("expected waits")
+        self.found["estimates"] = await asyncio.to_thread(estimates.run, console)
 
     async def _media(self, mode: str, calls: int, *, spinning: bool = False) -> MediaCost:
         console.log(f"{mode}, {calls} calls{', spinning' if spinning else ''}")
@@ -155,8 +160,9 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "latency": Bench.latency,
     "key": Bench.key,
     "dialplans": Bench.dialplans,
-    "queues": Bench.queues,
+    "estimates": Bench.estimates,
     "journal": Bench.journal,
+    "queues": Bench.queues,
 }
 
 

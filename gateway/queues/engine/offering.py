@@ -177,7 +177,8 @@ def _back(floor: Floor, offer: OpenOffer, reason: Miss) -> None:
     if place.offers or (reason is Miss.CALLER_GONE and place.has_media):
         return
     agent = offer.agent if offer.accepted else None
-    floor.note(JournalKind.RETURNED, place, agent, offer=offer.id, reason=reason.value)
+    details = {"not_before": place.not_before} if place.in_callback else {}
+    floor.note(JournalKind.RETURNED, place, agent, offer=offer.id, reason=reason.value, **details)
     floor.signal(place, EntrySignal.RETURNED)
     floor.thinned[place.line] = None
 

@@ -134,6 +134,13 @@ class Estimator:
         del self._occupations[agent]
         learned.wrap_up.observe(now - (occupation.wrap_up_since or now))
 
+    def observe(self, queue: str, *, ring_s: float, talk_s: float, wrap_up_s: float) -> None:
+        """One call of a queue, from ringing its agent to the end of wrapping up."""
+        learned = self._of(queue)
+        learned.ring.observe(ring_s)
+        learned.talk.observe(talk_s)
+        learned.wrap_up.observe(wrap_up_s)
+
     # ---- estimating
 
     def estimates(self, situation: Situation) -> dict[str, Expectation]:
