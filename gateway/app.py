@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway import parts
+from gateway import durable, parts
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import LegEvent
 from gateway.centre import Media, contact_centre
@@ -101,7 +101,7 @@ class _Node:
         stack.push_async_callback(recorder.close)
         look_up = await enter(parts.lookups(settings))
         overrides = await parts.calendar_overrides(settings)
-        journal = await enter(parts.journal(settings, metrics, health))
+        journal = await enter(durable.journal(settings, metrics, health))
         media = Media(engine, bridge, recorder)
         observer = MetricsObserver(metrics)
         centre = await enter(
@@ -116,6 +116,7 @@ class _Node:
                 SystemClock(),
                 look_up,
                 overrides.states,
+                journal.remains,
             )
         )
         services = parts.services(settings, engine, bridge, writer, metrics, overrides, centre)

@@ -50,6 +50,7 @@ from gateway.switch.ports import CallLog, CallObserver
 from gateway.switch.queue_sounds import QueueSounds
 from gateway.switch.queueing import QueueParts, Visitor
 from gateway.switch.recording_store import Keeping, RecordingStore
+from gateway.switch.restoring import NOTHING, Remains
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
 from media.bridge import Bridge, Port
@@ -153,14 +154,15 @@ async def contact_centre(
     clock: Clock,
     look_up: LookupHandler,
     calendars: Callable[[], Mapping[str, str]],
+    remains: Remains = NOTHING,
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
-    `history`: the journal of before, for today's figures.
+    `history`: the journal of before, for today's figures. `remains`: what the last run left open.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
-    runner = QueueRunner(QueueEngine(), journal, SteadyEpoch(clock), loop)
+    runner = QueueRunner(QueueEngine(), journal, SteadyEpoch(clock, not_before=remains.latest), loop)
     zone = ZoneInfo(settings.node.timezone)
     today = Today(clock.utc, lambda queue: thresholds_of(runner.settings())(queue), zone)
     today.catch_up()

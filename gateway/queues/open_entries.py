@@ -53,6 +53,9 @@ class OpenEntry:
 CALLER_RETURNED: Final = "caller_returned"
 """Why RETURNED: the customer of a callback is on the line again, and waits."""
 
+CONNECTED_AT: Final = "connected_at"
+"""The detail of a CONNECTED entry: since when, in seconds since the epoch."""
+
 _CLOSING: Final = frozenset(
     {JournalKind.REFUSED, JournalKind.ABANDONED, JournalKind.LEFT, JournalKind.FINISHED}
 )
@@ -71,6 +74,10 @@ def follow(entry: OpenEntry | None, event: JournalEvent) -> OpenEntry | None:
         return None
     if event.kind is JournalKind.JOINED:
         return _joined(event)
+    if event.kind is JournalKind.RESTORED:
+        return replace(
+            _joined(event) if entry is None else _updated(entry, event), state=_as_joined(event), agent=""
+        )
     if entry is None:
         return None
     details = event.details
@@ -86,7 +93,11 @@ def follow(entry: OpenEntry | None, event: JournalEvent) -> OpenEntry | None:
             return replace(entry, state=state, agent="", not_before=_not_before(entry, event))
         case JournalKind.CONNECTED:
             return replace(
-                entry, state=EntryState.CONNECTED, agent=event.agent, call_id=_call_of(entry, event)
+                entry,
+                state=EntryState.CONNECTED,
+                agent=event.agent,
+                call_id=_call_of(entry, event),
+                details={**entry.details, CONNECTED_AT: event.at.timestamp()},
             )
         case JournalKind.OVERFLOWED | JournalKind.MOVED:
             return replace(entry, queue=event.queue, joined_at=event.at.timestamp())
@@ -109,17 +120,20 @@ def follow(entry: OpenEntry | None, event: JournalEvent) -> OpenEntry | None:
 
 
 def _joined(event: JournalEvent) -> OpenEntry:
-    details = event.details
     at = event.at.timestamp()
     entry = OpenEntry(
         id=event.entry,
         queue=event.queue,
-        state=EntryState.CALLBACK_WAITING if details.get("callback") else EntryState.WAITING,
+        state=_as_joined(event),
         enqueued_at=at,
         joined_at=at,
         call_id=event.call_id,
     )
     return _updated(entry, event)
+
+
+def _as_joined(event: JournalEvent) -> EntryState:
+    return EntryState.CALLBACK_WAITING if event.details.get("callback") else EntryState.WAITING
 
 
 def _updated(entry: OpenEntry, event: JournalEvent) -> OpenEntry:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, assert_never
+from dataclasses import replace
+from typing import Any, Final, Protocol, assert_never
 
 import structlog
 
@@ -36,6 +37,8 @@ from gateway.queues.signals import (
 from gateway.queues.views import AgentView, EntryView, QueueView
 
 log = structlog.get_logger(__name__)
+
+_ENTERING: Final = frozenset({JournalKind.JOINED, JournalKind.RESTORED})
 
 
 class Waiter(Protocol):
@@ -84,6 +87,7 @@ class QueueRunner:
         self._waiters: dict[str, Waiter] = {}
         self._calls: dict[str, str] = {}
         self._refused: dict[str, Refused] = {}
+        self._known: dict[str, Mapping[str, Any]] = {}  # of those who are entering
         self._events: deque[Event] = deque()
         self._busy = False
         self._alarm: Cancellable | None = None
@@ -98,11 +102,18 @@ class QueueRunner:
         """Who rings agents; before the first agent logs in."""
         self._offers = offers
 
-    def enter(self, enqueue: Enqueue, waiter: Waiter, call_id: str) -> Refused | None:
-        """A place for `waiter`, at once; or why there is none. The place is given up by Leave or Finished."""
+    def enter(
+        self, enqueue: Enqueue, waiter: Waiter, call_id: str, known: Mapping[str, Any] | None = None
+    ) -> Refused | None:
+        """A place for `waiter`, at once; or why there is none. The place is given up by Leave or Finished.
+
+        `known`: what else a restart has to know of the entry, as `JournalKind.JOINED` lists it. Plain JSON.
+        """
         self._waiters[enqueue.entry] = waiter
         self._calls[enqueue.entry] = call_id
+        self._known[enqueue.entry] = known or {}
         self.post(enqueue)
+        self._known.pop(enqueue.entry, None)
         return self._refused.pop(enqueue.entry, None)
 
     def post(self, event: Event) -> None:
@@ -253,6 +264,8 @@ class QueueRunner:
             agent=effect.agent,
             details=effect.details,
         )
+        if effect.kind in _ENTERING and (known := self._known.get(effect.entry)):
+            event = replace(event, details={**known, **effect.details})
         self.write(event)
 
     def _set_alarm(self) -> None:

@@ -1,0 +1,106 @@
+"""A node that starts again takes up what its last run left open: places, callbacks, agents."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+import structlog
+
+from gateway.errors import RingbackError
+from gateway.queues.open_entries import OpenEntry
+from gateway.queues.restart import Close, Resume, Step, Strand, steps
+from gateway.queues.runner import QueueRunner
+from gateway.queues.signals import KeepPlace, Refused, SetPresence
+from gateway.storage.presences import KnownPresence
+
+log = structlog.get_logger(__name__)
+
+BY: str = "restart"
+"""Who set the presence of agents that were restored, for the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What the last run left. `died_at`: when it was last known to live (seconds since the epoch)."""
+
+    entries: Sequence[OpenEntry] = ()
+    presences: Sequence[KnownPresence] = ()
+    died_at: float | None = None
+
+    @property
+    def latest(self) -> float:
+        """The latest time that was given away: the engine's clock goes on from there at the earliest."""
+        return max((max(entry.enqueued_at, entry.joined_at) for entry in self.entries), default=0.0)
+
+
+NOTHING = Remains()
+
+
+class CallbackDesk(Protocol):
+    """Who carries callbacks out."""
+
+    def number_of(self, entry: OpenEntry) -> str | None:
+        """The number at which this entry's caller may be called back; None when there is none."""
+        ...
+
+    def resume(self, resume: Resume) -> Refused | None:
+        """Enter the callback again, at its place; or why it can't be."""
+        ...
+
+
+def restore(remains: Remains, runner: QueueRunner, desk: CallbackDesk) -> Mapping[str, int]:
+    """Everything is in its place again; the plan is in force already. Returns how many became what.
+
+    In the order of the enqueue times, so that who came first is first. Afterwards `runner.settled`.
+    """
+    became: Counter[str] = Counter()
+    queues = {queue.name: queue for queue in runner.settings()}
+    for step in steps(remains.entries, queues, desk.number_of, runner.now, remains.died_at):
+        try:
+            became[_take(step, runner, desk)] += 1
+        except (RingbackError, ValueError, TypeError):
+            # It stays in the database as it was: the next start tries again.
+            log.exception("entry_not_restored", entry=step.entry.id, queue=step.entry.queue)
+            became["failed"] += 1
+    if became:
+        log.info("entries_restored", **became)
+    _restore_presences(remains.presences, runner)
+    return became
+
+
+def _take(step: Step, runner: QueueRunner, desk: CallbackDesk) -> str:
+    entry = step.entry
+    match step:
+        case Resume():
+            refused = desk.resume(step)
+            if refused is None:
+                return "callbacks"
+            log.warning("entry_not_resumed", entry=entry.id, queue=entry.queue, reason=refused.value)
+            return refused.value
+        case Close():
+            about = {"entry": entry.id, "queue": entry.queue, "agent": entry.agent}
+            runner.record(step.kind, **about, details=step.details)
+            if step.keep_place:
+                runner.post(KeepPlace(entry.queue, entry.identity, entry.enqueued_at))
+            log.warning("entry_closed_at_restart", entry=entry.id, queue=entry.queue, **step.details)
+            return "closed"
+        case Strand():
+            log.error("entry_without_queue", entry=entry.id, queue=entry.queue)
+            return "stranded"
+        case _:
+            assert_never(step)
+
+
+def _restore_presences(presences: Iterable[KnownPresence], runner: QueueRunner) -> None:
+    """Agents choose again what they had chosen. Who isn't in the plan any more doesn't come back."""
+    restored = 0
+    for known in presences:
+        if runner.agent(known.agent) is None:
+            continue
+        runner.post(SetPresence(known.agent, known.presence, known.reason, by=BY))
+        restored += 1
+    if restored:
+        log.info("presences_restored", agents=restored)
