@@ -27,6 +27,7 @@ from gateway.sip.leg import SipLeg
 from gateway.switch import testcall
 from gateway.switch.admission import Admission
 from gateway.switch.metering import MetricsObserver
+from gateway.switch.restoring import restore
 from gateway.switch.switchboard import Switchboard
 from gateway.version import VERSION
 from media.bridge import Bridge
@@ -124,6 +125,7 @@ class _Node:
         switchboard = await enter(Switchboard(active, admission, services))
         await enter(parts.reloads(settings, plans, switchboard, centre, desks.dialplans))
         centre.put_in_force(active)
+        restore(journal.remains, centre.runner, centre.callbacks)
         parts.open_calendars(desks.calendars, switchboard, overrides)
         parts.open_reports(desks.reports, settings, journal.store, centre)
         rtp_ports = settings.sip.rtp_ports

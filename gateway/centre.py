@@ -37,6 +37,7 @@ from gateway.storage.reports import replay
 from gateway.switch.actions import ActionParts, CallActions, MakeActions
 from gateway.switch.agent_lines import SipAgentLines
 from gateway.switch.call_recording import CallRecording, Recordings
+from gateway.switch.callbacks import CallbackDesk, CallbackParts, LoggedNotices
 from gateway.switch.consulting import Consulting
 from gateway.switch.conversation_parts import ConversationParts, ConversationTones
 from gateway.switch.dialling import Addresses, Dialling
@@ -110,6 +111,7 @@ class ContactCentre:
     conversations: ConversationParts
     recordings: Recordings
     outbound: Outbound
+    callbacks: CallbackDesk
     door: Doorway
     act: MakeActions
     plan: PlanInForce
@@ -134,6 +136,7 @@ class ContactCentre:
         """The queues and agents of this plan, from now on, for those who wait already too."""
         self.plan.replace(active)
         plan, runner = active.plan, self.runner
+        self.callbacks.put_in_force(active)
         runner.configure([queue.settings for queue in plan.queues.values()])
         for agent in plan.agents.values():
             runner.post(LogIn(agent.profile))
@@ -212,9 +215,26 @@ async def contact_centre(
             supervision_tone=settings.calls.supervision_tone,
         )
         dialling = Dialling(outbound, conversations, addresses)
-        waiting = WaitingRoomParts(runner, forecasts, music, QueueSounds(engine.rate))
+        sounds = QueueSounds(engine.rate)
+        waiting = WaitingRoomParts(runner, forecasts, music, sounds)
+        callbacks = await stack.enter_async_context(
+            CallbackDesk(
+                CallbackParts(
+                    runner=runner,
+                    offers=offers,
+                    outbound=outbound,
+                    addresses=addresses,
+                    conversations=conversations,
+                    sounds=sounds,
+                    open_player=open_player_to,
+                    notices=LoggedNotices(),
+                )
+            )
+        )
+        queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
+        callbacks.attach(queues)
         actions = ActionParts(
-            queues=QueueParts(runner, offers, conversations, waiting, dialling),
+            queues=queues,
             dialling=dialling,
             voicemail=Voicemail(
                 settings.data_dir / "voicemail", media.recorder, _loudness(bridge), clock, engine.rate
@@ -249,6 +269,7 @@ async def contact_centre(
             conversations=conversations,
             recordings=recordings,
             outbound=outbound,
+            callbacks=callbacks,
             door=door,
             act=act,
             plan=plan,

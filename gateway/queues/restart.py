@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gateway.queues.entry import EntryState
 from gateway.queues.journal import JournalKind
-from gateway.queues.open_entries import CONNECTED_AT, OpenEntry, optional_number
+from gateway.queues.open_entries import CONNECTED_AT, DIALLING, OpenEntry, optional_number
 from gateway.queues.settings import AtRestart, QueueSettings
 from gateway.queues.signals import Enqueue, Leaving
 
@@ -117,7 +117,7 @@ def _resume(entry: OpenEntry, number: str) -> Resume:
         restored=True,
     )
     known = {"number": number, "was": entry.state.value}
-    return Resume(entry, enqueue, number, known, entry.state is EntryState.CALLBACK_DIALING)
+    return Resume(entry, enqueue, number, known, DIALLING in entry.details)
 
 
 def _finish(entry: OpenEntry, ended_at: float) -> Close:

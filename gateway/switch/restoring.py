@@ -10,10 +10,11 @@ from typing import Protocol, assert_never
 import structlog
 
 from gateway.errors import RingbackError
+from gateway.queues.journal import JournalKind
 from gateway.queues.open_entries import OpenEntry
 from gateway.queues.restart import Close, Resume, Step, Strand, steps
 from gateway.queues.runner import QueueRunner
-from gateway.queues.signals import KeepPlace, Refused, SetPresence
+from gateway.queues.signals import KeepPlace, Leaving, Refused, SetPresence
 from gateway.storage.presences import KnownPresence
 
 log = structlog.get_logger(__name__)
@@ -39,8 +40,8 @@ class Remains:
 NOTHING = Remains()
 
 
-class CallbackDesk(Protocol):
-    """Who carries callbacks out."""
+class Callbacks(Protocol):
+    """Who carries callbacks out: the `CallbackDesk`."""
 
     def number_of(self, entry: OpenEntry) -> str | None:
         """The number at which this entry's caller may be called back; None when there is none."""
@@ -51,7 +52,7 @@ class CallbackDesk(Protocol):
         ...
 
 
-def restore(remains: Remains, runner: QueueRunner, desk: CallbackDesk) -> Mapping[str, int]:
+def restore(remains: Remains, runner: QueueRunner, desk: Callbacks) -> Mapping[str, int]:
     """Everything is in its place again; the plan is in force already. Returns how many became what.
 
     In the order of the enqueue times, so that who came first is first. Afterwards `runner.settled`.
@@ -71,10 +72,14 @@ def restore(remains: Remains, runner: QueueRunner, desk: CallbackDesk) -> Mappin
     return became
 
 
-def _take(step: Step, runner: QueueRunner, desk: CallbackDesk) -> str:
+def _take(step: Step, runner: QueueRunner, desk: Callbacks) -> str:
     entry = step.entry
     match step:
         case Resume():
+            if runner.callback_of(entry.queue, entry.identity) is not None:
+                details = {"reason": Leaving.MERGED.value, "wait_s": runner.now - entry.enqueued_at}
+                runner.record(JournalKind.LEFT, entry=entry.id, queue=entry.queue, details=details)
+                return "merged"
             refused = desk.resume(step)
             if refused is None:
                 return "callbacks"

@@ -124,9 +124,12 @@ class Centre:
 
 @asynccontextmanager
 async def contact_centre(
-    directory: Path, agents: Iterable[str], *, rtp_ports: int = 400
+    directory: Path, agents: Iterable[str], *, rtp_ports: int = 400, trunk: UserAgent | None = None
 ) -> AsyncIterator[Centre]:
-    """A node with the queues of `plan.py` and these agents, all logged out."""
+    """A node with the queues of `plan.py` and these agents, all logged out.
+
+    `trunk`: who gets the calls to numbers.
+    """
     key = new_key()
     async with AsyncExitStack() as stack:
         phones = {
@@ -135,6 +138,8 @@ async def contact_centre(
         }
         plan = write_plan(directory / "dialplan", {agent.id: agent.phone.uri for agent in phones.values()})
         environment = {"RINGBACK_HTTP__API_KEYS": f"boss:admin:{hash_of(key)}"}
+        if trunk is not None:
+            environment["RINGBACK_SIP__OUTBOUND"] = f"sip:{{number}}@{LOOPBACK}:{trunk.port}"
         gateway = Gateway(directory / "gateway", dialplan=plan, environment=environment, rtp_ports=rtp_ports)
         await stack.enter_async_context(gateway)
         yield Centre(gateway, key, phones, stack)

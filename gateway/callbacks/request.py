@@ -1,0 +1,73 @@
+"""A callback as it stands: who is to be called, where, and what has come of it so far. Pure.
+
+The place itself (enqueue time, priority, skills) is the queue entry's; this is what goes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from gateway.callbacks.numbers import CallableNumber
+from gateway.callbacks.policy import DialOutcome
+
+RESTART: Final = "restart"
+"""The `source` of a callback that nobody asked for: the call was lost when the node died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """One callback; `id` is its queue entry's. Moments are seconds since the epoch.
+
+    `source`: how it was asked for ("queue", "dialplan", "api"), or RESTART. `by`: who asked, if by the API.
+    `asked_in`: the call in which it was asked for. `call_id`: the call under which it is carried out.
+    `caller_id`: the number that the customer dialled, and sees.
+    `promised_s`: (least, most) seconds that the caller was told, from `requested_at`. `context`: what the
+    agent is shown.
+    """
+
+    id: str
+    queue: str
+    number: CallableNumber
+    requested_at: float
+    call_id: str
+    caller_id: str = ""
+    name: str = ""
+    identity: str = ""
+    language: str = ""
+    source: str = "queue"
+    by: str = ""
+    asked_in: str = ""
+    not_before: float | None = None
+    promised_s: tuple[float, float] | None = None
+    attempts: int = 0
+    last_outcome: DialOutcome | None = None
+    last_tried_at: float | None = None
+    context: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def dialled(self, at: float) -> Callback:
+        """One more try begins."""
+        return replace(self, attempts=self.attempts + 1, last_tried_at=at)
+
+    def came_out(self, outcome: DialOutcome, not_before: float | None) -> Callback:
+        """The try is over; the next one not before this."""
+        return replace(self, last_outcome=outcome, not_before=not_before)
+
+    def details(self) -> dict[str, Any]:
+        """For the journal: everything that a restart needs, as plain JSON."""
+        promised = self.promised_s
+        return {
+            "number": self.number.dialled,
+            "language": self.language,
+            "source": self.source,
+            "asked_in": self.asked_in,
+            "name": self.name,
+            "caller_id": self.caller_id,
+            "by": self.by,
+            "zones": list(self.number.zones),
+            "requested_at": self.requested_at,
+            "context": dict(self.context),
+            **({} if promised is None else {"promised_low_s": promised[0], "promised_high_s": promised[1]}),
+        }
