@@ -37,10 +37,11 @@ def reached() -> dict[str, int]:
     return dict(_reached)
 
 
-def point(name: str) -> None:
-    """The process has come to `name`; here it ends, if it was armed so."""
+def point(name: str, what: object = None) -> None:
+    """The process has come to `name` (of the type of `what`); here it ends, if it was armed so."""
     if not _watched:
         return
+    name = name if what is None else f"{name}.{type(what).__name__}"
     _reached[name] += 1
     if _armed is None:
         return

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, assert_never
 import structlog
 
 from gateway.clock import SteadyEpoch
+from gateway.faults import point
 from gateway.queues.engine import QueueEngine
 from gateway.queues.journal import Journal, JournalEvent, JournalKind
 from gateway.queues.settings import QueueSettings
@@ -227,11 +228,15 @@ class QueueRunner:
     # ---- inside
 
     def _take(self, event: Event) -> None:
-        for effect in self._engine.handle(event, self._clock.now()):
+        point("told", event)
+        effects = self._engine.handle(event, self._clock.now())
+        point("decided", event)
+        for effect in effects:
             try:
                 self._perform(effect)
             except Exception:  # one handler's fault mustn't keep the other effects from being carried out
                 log.exception("queue_effect_failed", effect=type(effect).__name__)
+            point("carried_out", effect)
 
     def _perform(self, effect: Effect) -> None:
         match effect:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import RowMapping, Select, func, insert, or_, select, tuple_
 
+from gateway.faults import point
 from gateway.queues.journal import JournalEvent, JournalKind, StoredEvent
 from gateway.queues.open_entries import OpenEntry
 from gateway.storage.database import Database
@@ -65,8 +66,11 @@ class JournalStore:
         changes = self._book.changes(stored.event for stored in events)
         async with self._database.transaction("write") as connection:
             await connection.execute(insert(journal), [_to_row(stored) for stored in events])
+            point("journal.inserted")
             await self._entries.save(connection, changes)
             await self._presences.save(connection, [stored.event for stored in events])
+            point("journal.folded")
+        point("journal.committed")
         self._book.take(changes)
 
     async def missing(self, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:

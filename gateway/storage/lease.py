@@ -22,6 +22,7 @@ import structlog
 from sqlalchemy import ColumnElement, RowMapping, insert, select, update
 
 from gateway.errors import StartupError
+from gateway.faults import point
 from gateway.storage.database import Database, StorageError, StorageRefused
 from gateway.storage.tables import node_leases
 
@@ -143,6 +144,7 @@ class NodeLease:
 
     async def release(self) -> None:
         """A node that ends in order leaves its name free; one that can't is told to be dead by the next."""
+        point("lease.releasing")
         try:
             async with self._database.transaction("write") as connection:
                 await connection.execute(
@@ -192,6 +194,7 @@ class NodeLease:
         of_before = (node_leases.c.node == self._node, node_leases.c.token == token)
         async with self._database.transaction("write") as connection:
             result = await connection.execute(update(node_leases).where(*of_before).values(self._values()))
+        point("lease.taken")
         return result.rowcount == 1
 
     async def _beat(self) -> None:

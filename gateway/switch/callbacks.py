@@ -25,6 +25,7 @@ from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.faults import point
 from gateway.queues.journal import JournalKind
 from gateway.queues.open_entries import OpenEntry, number_of, optional_number
 from gateway.queues.restart import Resume
@@ -173,6 +174,7 @@ class CallbackDesk:
         Of a customer who has one already, that one is kept and updated; it is what is returned.
         """
         pending = self._open(callback)
+        point("callback.opened")
         held_until = max(self._due(callback), self.runner.now + HELD_S)
         same = self._same_number(callback)
         if same is not None:
@@ -252,6 +254,7 @@ class CallbackDesk:
         pending = self._pending.get(entry)
         if pending is not None:
             due = max(self._due(pending.callback), self.runner.now + CLEARING_S)
+            point("callback.releasing")
             self.runner.post(Postpone(entry, due))
 
     def cancel(self, entry: str, by: str) -> bool:
@@ -384,6 +387,7 @@ class CallbackDesk:
         self._record(live)
 
     def _record(self, pending: PendingCallback) -> None:
+        point("callback.recording")
         callback = pending.callback
         self.runner.record(
             JournalKind.CALLBACK_UPDATED,

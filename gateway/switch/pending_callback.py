@@ -25,6 +25,7 @@ from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.requests import QueueRequest
 from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.errors import LegEnded
+from gateway.faults import point
 from gateway.queues.entry import EntryState
 from gateway.queues.journal import JournalKind
 from gateway.queues.signals import Connect, JoinFailed, Leave, Leaving, Miss, Offer, Postpone
@@ -168,6 +169,7 @@ class PendingCallback:
             log.warning("callback_not_recorded", entry=self._callback.id)
             self._runner.post(Postpone(self._callback.id, self._runner.now + UNRECORDED_S))
             return None
+        point("callback.dialling")
         async with asyncio.TaskGroup() as tasks:
             gone = tasks.create_task(_until_ended(line.leg))
             dialling = tasks.create_task(customer.dial(self._callback, line.leg.audio, self.policy.ring_s))
@@ -175,6 +177,7 @@ class PendingCallback:
             gone.cancel()
             dialling.cancel()
         self._dialling = False
+        point("callback.dialled")
         return None if dialling.cancelled() else dialling.result()
 
     def _begin(self) -> None:
@@ -200,6 +203,7 @@ class PendingCallback:
         callback, now = self._callback, self._runner.now
         next_at = self.policy.next_try(outcome, callback.attempts, callback.number.zones, now)
         self._callback = callback.came_out(outcome, next_at)
+        point("callback.came_out")
         self._record(
             JournalKind.CALLBACK_FAILED, attempt=callback.attempts, outcome=outcome.value, next_at=next_at
         )
@@ -220,6 +224,7 @@ class PendingCallback:
         callback, desk, leg = self._callback, self._desk, customer.leg
         if leg is None:
             raise RuntimeError("answered without a leg")
+        point("callback.answered")
         self._record(JournalKind.CALLBACK_ANSWERED, attempt=callback.attempts)
         self._callback = callback.came_out(DialOutcome.ANSWERED, None)
         desk.keep_in_mind(self)

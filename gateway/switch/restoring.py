@@ -10,6 +10,7 @@ from typing import Protocol, assert_never
 import structlog
 
 from gateway.errors import RingbackError
+from gateway.faults import point
 from gateway.queues.journal import JournalKind
 from gateway.queues.open_entries import OpenEntry
 from gateway.queues.restart import Close, Resume, Step, Strand, steps
@@ -59,6 +60,7 @@ def restore(remains: Remains, runner: QueueRunner, desk: Callbacks) -> Mapping[s
     """
     became: Counter[str] = Counter()
     queues = {queue.name: queue for queue in runner.settings()}
+    point("restart.beginning")
     for step in steps(remains.entries, queues, desk.number_of, runner.now, remains.died_at):
         try:
             became[_take(step, runner, desk)] += 1
@@ -66,9 +68,11 @@ def restore(remains: Remains, runner: QueueRunner, desk: Callbacks) -> Mapping[s
             # It stays in the database as it was: the next start tries again.
             log.exception("entry_not_restored", entry=step.entry.id, queue=step.entry.queue)
             became["failed"] += 1
+        point("restart.restored", step)
     if became:
         log.info("entries_restored", **became)
     _restore_presences(remains.presences, runner)
+    point("restart.restored_all")
     return became
 
 
