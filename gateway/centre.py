@@ -52,6 +52,7 @@ from gateway.switch.queueing import QueueParts
 from gateway.switch.recording_store import Keeping, RecordingStore
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
+from media.answer_ear import AnswerEar
 from media.bridge import Bridge, Port
 from media.engine import Engine
 from media.player import Player
@@ -135,10 +136,11 @@ async def contact_centre(
     metrics: Metrics,
     clock: Clock,
     look_up: LookupHandler,
+    overrides: Callable[[], Mapping[str, str]] = lambda: {},
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
-    `history`: the journal of before, for today's figures.
+    `history`: the journal of before, for today's figures. `overrides`: calendars set by hand.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
@@ -203,11 +205,15 @@ async def contact_centre(
                     addresses=addresses,
                     conversations=conversations,
                     sounds=sounds,
+                    forecasts=forecasts,
+                    overrides=overrides,
                     open_player=open_player_to,
+                    open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
                     notices=LoggedNotices(),
                 )
             )
         )
+        metrics.watch_callbacks(callbacks.stats)
         queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
         callbacks.attach(queues)
         actions = ActionParts(

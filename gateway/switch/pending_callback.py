@@ -19,26 +19,34 @@ import structlog
 
 from gateway.agents.profile import AgentProfile
 from gateway.call.leg import CallLeg, Ended, Headers, Party
-from gateway.callbacks.policy import CallbackPolicy, DialOutcome
+from gateway.callbacks.policy import CallbackPolicy, DialFirst, DialOutcome, OnMachine
 from gateway.callbacks.request import Callback
+from gateway.dialplan.model import DEFAULT_LANGUAGE
 from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.requests import QueueRequest
 from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.errors import LegEnded
-from gateway.queues.entry import EntryState
 from gateway.queues.journal import JournalKind
 from gateway.queues.signals import Connect, JoinFailed, Leave, Leaving, Miss, Offer, Postpone
+from gateway.switch.callback_talk import CallbackTalk
 from gateway.switch.control import LegControl
 from gateway.switch.customer_call import CustomerCall
 from gateway.switch.live_calls import Stage
 from gateway.switch.offers import Briefing
-from gateway.switch.ports import Line
+from gateway.switch.ports import AnswerEar, Line
 from gateway.switch.queueing import Connected, QueueVisit, Visitor
+from media.answering import AnsweredBy
 
 if TYPE_CHECKING:
     from gateway.switch.callbacks import CallbackDesk
 
 log = structlog.get_logger(__name__)
+
+STATES: Final = ("waiting", "scheduled", "dialling")
+"""How a pending callback can stand."""
+
+MESSAGE_S: Final = 90.0
+"""How long leaving a message may take, the machine's greeting included; no dial meanwhile."""
 
 FAILED_TONE_S: Final = 1.5
 """How long the agent hears that nobody was reached."""
@@ -53,6 +61,9 @@ class PendingCallback:
         self._callback = callback
         self._trying: asyncio.Task[None] | None = None
         self._dialling = False
+        self.due_at = 0.0
+        """When an agent may be asked, on the engine's clock."""
+        self._on_line = False  # the customer has answered, and is a caller from now on
         self.over: Leaving | None = None
         """Why it is over, when it is, for another reason than having been kept."""
 
@@ -75,7 +86,7 @@ class PendingCallback:
 
     def stand_down(self) -> None:
         """The customer is on the line by themselves: a dial under way is called off."""
-        if self._trying is not None and self._trying is not asyncio.current_task():
+        if self._trying is not None and not self._on_line and self._trying is not asyncio.current_task():
             self._trying.cancel()
 
     # ---- Waiter
@@ -120,11 +131,15 @@ class PendingCallback:
     def agent_answered(self, agent: AgentProfile) -> None:
         """There is nobody to tell."""
 
-    def asked(self, offer: Offer) -> bool:  # noqa: ARG002  # the port's
-        return True
+    def asked(self, offer: Offer) -> bool:
+        if self.policy.first is DialFirst.AGENT:
+            return True
+        self._trying = self._desk.start(self._invite(offer.offer), f"callback-{self._callback.id}")
+        return False
 
-    def withdrawn(self, offer: str) -> None:
-        """Only agents were asked; the desk of the offers tells them."""
+    def withdrawn(self, offer: str) -> None:  # noqa: ARG002  # there is only one
+        """No agent is reserved any more: nobody is dialled without."""
+        self.stand_down()
 
     def connect(self, connect: Connect, agent: AgentProfile, line: Line) -> None:
         """An agent has accepted, and waits for the customer."""
@@ -187,6 +202,7 @@ class PendingCallback:
         callback, now = self._callback, self._runner.now
         next_at = self.policy.next_try(outcome, callback.attempts, callback.number.zones, now)
         self._callback = callback.came_out(outcome, next_at)
+        self.due_at = now if next_at is None else next_at
         self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
         self._record(
             JournalKind.CALLBACK_FAILED, attempt=callback.attempts, outcome=outcome.value, next_at=next_at
@@ -197,6 +213,70 @@ class PendingCallback:
         else:
             self._runner.post(Postpone(callback.id, next_at))
 
+    # ---- customer first
+
+    async def _invite(self, offer: str) -> None:
+        """While an agent is reserved: is the customer there, and do they want to talk now?
+
+        If so they wait, at the place that is theirs, for that agent or whoever is free.
+        """
+        customer = self._desk.customer_call()
+        try:
+            self._begin()
+            outcome = await customer.dial(self._callback, None, self.policy.ring_s)
+            self._dialling = False
+            if outcome is DialOutcome.ANSWERED:
+                outcome = await self._greet(customer, offer)
+            if outcome is DialOutcome.ANSWERED:
+                await self._carry_on(customer, None)
+            else:
+                self._missed(outcome, offer)
+        except Exception:  # whatever it is, the place is kept and the agent is free
+            log.exception("callback_fault", entry=self._callback.id)
+            self._missed(DialOutcome.FAILED, offer)
+        finally:
+            self._dialling = False
+            self._desk.offers.settle(offer)
+            customer.retire()
+
+    async def _greet(self, customer: CustomerCall, offer: str) -> DialOutcome:
+        """ANSWERED by a person who pressed the key; DECLINED by one who hung up."""
+        leg, desk, callback = customer.leg, self._desk, self._callback
+        if leg is None:
+            raise RuntimeError("answered without a leg")
+        control = LegControl(leg, desk.active.prompts, desk.open_player)
+        facts, language = self._facts(None), callback.language or DEFAULT_LANGUAGE
+        talk = CallbackTalk(control, customer.keys, desk.sounds, desk.active, language, facts)
+        ear = desk.open_ear(leg)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                following = tasks.create_task(customer.follow())
+                asking = tasks.create_task(self._ask(talk, ear, offer))
+                await asyncio.wait({following, asking}, return_when=asyncio.FIRST_COMPLETED)
+                following.cancel()
+                asking.cancel()
+            return DialOutcome.DECLINED if asking.cancelled() else asking.result()
+        finally:
+            ear.close()
+            control.close()
+
+    async def _ask(self, talk: CallbackTalk, ear: AnswerEar, offer: str) -> DialOutcome:
+        rules = self._definition().callback
+        if await ear.answered_by() is AnsweredBy.MACHINE:
+            # The agent needn't wait until it has been talked to.
+            self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
+            self._runner.post(Postpone(self._callback.id, self._runner.now + MESSAGE_S))
+            if rules.policy.on_machine is OnMachine.MESSAGE:
+                await ear.ready_for_message()
+                await talk.say(rules.message)
+            return DialOutcome.MACHINE
+        try:
+            async with asyncio.timeout(rules.policy.answer_s):
+                wanted = await talk.greet(rules.greeting)
+        except TimeoutError:
+            wanted = False
+        return DialOutcome.ANSWERED if wanted else DialOutcome.NO_ANSWER
+
     # ---- the customer is on the line
 
     async def _carry_on(self, customer: CustomerCall, connected: Connected | None) -> None:
@@ -204,6 +284,7 @@ class PendingCallback:
         callback, desk, leg = self._callback, self._desk, customer.leg
         if leg is None:
             raise RuntimeError("answered without a leg")
+        self._on_line = True
         self._record(JournalKind.CALLBACK_ANSWERED, attempt=callback.attempts)
         self._callback = callback.came_out(DialOutcome.ANSWERED, None)
         desk.keep_in_mind(self)
@@ -241,16 +322,15 @@ class PendingCallback:
 
     @property
     def state(self) -> str:
-        """As the API shows it."""
+        """As the API shows it: one of `STATES`, talking, kept, or why it is over."""
         if self.over is not None:
             return self.over.value
-        entry = self._runner.entry(self._callback.id)
-        if self._callback.last_outcome is DialOutcome.ANSWERED:
-            return "talking" if entry is not None and entry.state is EntryState.CONNECTED else "kept"
+        if self._on_line:
+            entry = self._runner.entry(self._callback.id)
+            return "kept" if entry is None else "talking"
         if self._dialling:
             return "dialling"
-        due = entry is None or entry.not_before is None or entry.not_before <= self._runner.now
-        return "waiting" if due else "scheduled"
+        return "waiting" if self.due_at <= self._runner.now else "scheduled"
 
 
 async def _until_ended(leg: CallLeg) -> None:

@@ -26,7 +26,7 @@ from gateway.call.leg import CallLeg, Headers, Party
 from gateway.call.screen import CallbackPromised, screen_of
 from gateway.call.state import LegState
 from gateway.callbacks.numbers import CallableNumber
-from gateway.callbacks.request import Callback
+from gateway.callbacks.request import Callback, CallbackRefused
 from gateway.dialplan.ports import Keys, Outcome
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
@@ -47,6 +47,7 @@ from gateway.queues.signals import (
     Requeue,
     ReturnToWait,
 )
+from gateway.queues.waiting import Heard
 from gateway.switch.callback_talk import CallbackTalk, PendingChoice
 from gateway.switch.control import LegControl
 from gateway.switch.conversation import Conversation
@@ -183,6 +184,9 @@ class QueueVisit:
         self._take_place(self._entry)
         if connected is not None:
             self._news.put_nowait(connected)
+        else:
+            self._runner.post(ReturnToWait(self._entry))
+        self._told.heard = self._informed()
         try:
             return await self._stay()
         finally:
@@ -228,9 +232,7 @@ class QueueVisit:
             if isinstance(news, Connected):
                 self._runner.post(JoinFailed(news.offer, Miss.CALLER_GONE))
                 news.line.release()
-        if self._called_back:
-            self._parts.callbacks.release(self._called_back)
-        else:
+        if not self._called_back:
             self._end_entry()
         screen = screen_of(self._leg)
         screen.show_place(None)
@@ -341,7 +343,13 @@ class QueueVisit:
         self._take_place(callback.id)
         parts.callbacks.hand_back(pending)
         self._runner.post(ReturnToWait(callback.id))
+        self._told.heard = self._informed()
         return None
+
+    def _informed(self) -> Heard:
+        """Who knows already that they are waiting, and where."""
+        now = self._runner.now
+        return Heard(now, welcomed=True, asked_at=now, told_at=now)
 
     async def _ask_callback(self) -> Outcome | None:
         """Agree on a number while the place is kept; an agent who is there first ends the talk.
@@ -366,12 +374,13 @@ class QueueVisit:
         talk = self._callback_talk()
         try:
             number = await talk.agree_on(self.caller.number, lambda text: callbacks.check(queue, text))
-            denied = None if number is None else callbacks.denied(queue, self._request.identity, number)
-            if denied is not None:
-                self._visitor.log.info("callback_denied", queue=queue, reason=denied.value)
-                await talk.say("later")
-                return None
-        except Exception:  # noqa: BLE001  # a callback that can't be offered costs nobody their place
+            if number is not None:
+                callbacks.check_limits(queue, self._request.identity, number)
+        except CallbackRefused as refused:
+            self._visitor.log.info("callback_refused", queue=queue, reason=refused.fault.value)
+            await talk.say("later")
+            return None
+        except Exception:  # a callback that can't be offered costs nobody their place
             self._visitor.log.exception("callback_talk_fault")
             return None
         return number
