@@ -28,6 +28,7 @@ from gateway.switch import testcall
 from gateway.switch.admission import Admission
 from gateway.switch.metering import MetricsObserver
 from gateway.switch.restoring import restore
+from gateway.switch.resuming import ResumedCallbacks
 from gateway.switch.switchboard import Switchboard
 from gateway.version import VERSION
 from media.bridge import Bridge
@@ -125,7 +126,7 @@ class _Node:
         switchboard = await enter(Switchboard(active, admission, services))
         await enter(parts.reloads(settings, plans, switchboard, centre, desks.dialplans))
         centre.put_in_force(active)
-        restore(journal.remains, centre.runner, centre.callbacks)
+        restore(journal.remains, centre.runner, ResumedCallbacks(centre.callbacks))
         parts.open_calendars(desks.calendars, switchboard, overrides)
         parts.open_reports(desks.reports, settings, journal.store, centre)
         rtp_ports = settings.sip.rtp_ports

@@ -54,6 +54,7 @@ from gateway.switch.recording_store import Keeping, RecordingStore
 from gateway.switch.restoring import NOTHING, Remains
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
+from media.answer_ear import AnswerEar
 from media.bridge import Bridge, Port
 from media.engine import Engine
 from media.player import Player
@@ -156,12 +157,13 @@ async def contact_centre(
     metrics: Metrics,
     clock: Clock,
     look_up: LookupHandler,
-    calendars: Callable[[], Mapping[str, str]],
+    overrides: Callable[[], Mapping[str, str]] = dict,
     remains: Remains = NOTHING,
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
-    `history`: the journal of before, for today's figures. `remains`: what the last run left open.
+    `history`: the journal of before, for today's figures. `overrides`: calendars set by hand. `remains`: what
+    the last run left open.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
@@ -226,11 +228,15 @@ async def contact_centre(
                     addresses=addresses,
                     conversations=conversations,
                     sounds=sounds,
+                    forecasts=forecasts,
+                    overrides=overrides,
                     open_player=open_player_to,
+                    open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
                     notices=LoggedNotices(),
                 )
             )
         )
+        metrics.watch_callbacks(callbacks.stats)
         queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
         callbacks.attach(queues)
         actions = ActionParts(
@@ -257,7 +263,7 @@ async def contact_centre(
                     observer=observer,
                     act=act,
                     active=lambda: plan.active,
-                    world=lambda: (centre.facts(), calendars()),
+                    world=lambda: (centre.facts(), overrides()),
                 )
             )
         )

@@ -7,11 +7,54 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.callbacks.numbers import CallableNumber
 from gateway.callbacks.policy import DialOutcome
+from gateway.errors import RingbackError
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackWish:
+    """What somebody asks for, unchecked: `number` as written. `at`: the moment chosen, None for as soon as
+    possible. The rest as in `Callback` and `gateway.queues.signals.Enqueue`.
+    """
+
+    queue: str
+    number: str
+    at: float | None = None
+    name: str = ""
+    identity: str = ""
+    language: str = ""
+    priority: int = 0
+    skills: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    sticky: str = ""
+    source: str = "api"
+    by: str = ""
+    asked_in: str = ""
+    caller_id: str = ""
+    context: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class CallbackFault(Enum):
+    """Why there is no callback, beside what may be wrong with its number."""
+
+    UNKNOWN_QUEUE = "unknown_queue"
+    TOO_MANY_OF_CALLER = "too_many_of_caller"
+    TOO_MANY_OF_NUMBER = "too_many_of_number"
+    NO_SUCH_TIME = "no_such_time"  # in the past, too far ahead, outside the hours, or not a slot that is free
+    NOT_STORED = "not_stored"  # the database is away: nothing is promised
+
+
+class CallbackRefused(RingbackError):
+    """A callback that isn't taken on."""
+
+    def __init__(self, fault: CallbackFault) -> None:
+        super().__init__(f"no callback: {fault.value}")
+        self.fault = fault
+
 
 RESTART: Final = "restart"
 """The `source` of a callback that nobody asked for: the call was lost when the node died."""
@@ -24,6 +67,7 @@ class Callback:
     `source`: how it was asked for ("queue", "dialplan", "api"), or RESTART. `by`: who asked, if by the API.
     `asked_in`: the call in which it was asked for. `call_id`: the call under which it is carried out.
     `caller_id`: the number that the customer dialled, and sees.
+    `slot`: the beginning of the one that was chosen.
     `promised_s`: (least, most) seconds that the caller was told, from `requested_at`. `context`: what the
     agent is shown.
     """
@@ -41,6 +85,7 @@ class Callback:
     by: str = ""
     asked_in: str = ""
     not_before: float | None = None
+    slot: float | None = None
     promised_s: tuple[float, float] | None = None
     attempts: int = 0
     last_outcome: DialOutcome | None = None
@@ -66,6 +111,7 @@ class Callback:
             "name": self.name,
             "caller_id": self.caller_id,
             "by": self.by,
+            "slot": self.slot,
             "zones": list(self.number.zones),
             "requested_at": self.requested_at,
             "context": dict(self.context),

@@ -159,7 +159,7 @@ class QueueRunner:
         self._calls.pop(entry, None)
 
     def hand_over(self, entry: str, waiter: Waiter, call_id: str) -> None:
-        """Somebody else waits at `entry` from now on: the caller's callback, or the customer who was called."""
+        """Somebody else waits at `entry` from now on: a caller's callback, or the customer who was called."""
         self._waiters[entry] = waiter
         self._calls[entry] = call_id
 

@@ -1,4 +1,4 @@
-"""What is said with a caller about a callback: the number read back, another one entered, one that is pending.
+"""What is said with a caller about a callback: the number read back, another one entered, one pending.
 
 Only words and keys; what comes of it is decided by whoever asked. Silence always means that nothing changes.
 """

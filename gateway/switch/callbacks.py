@@ -7,10 +7,10 @@ word is said.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Coroutine, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 from uuid import uuid4
@@ -18,29 +18,32 @@ from uuid import uuid4
 import structlog
 
 from gateway.agents.profile import AgentProfile
-from gateway.callbacks.numbers import CallableNumber, NumberRefused, check_number
+from gateway.callbacks import scheduler
+from gateway.callbacks.numbers import CallableNumber, check_number
 from gateway.callbacks.policy import CallbackPolicy, RateLimits
-from gateway.callbacks.request import RESTART, Callback
+from gateway.callbacks.request import Callback, CallbackFault, CallbackRefused, CallbackWish
+from gateway.callbacks.scheduler import Slot, may_call
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.faults import point
+from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import JournalKind
-from gateway.queues.open_entries import OpenEntry, number_of, optional_number
-from gateway.queues.restart import Resume
 from gateway.queues.runner import QueueRunner
 from gateway.queues.settings import QueueSettings
-from gateway.queues.signals import BecomeCallback, Enqueue, Leave, Leaving, Postpone, Refused
+from gateway.queues.signals import BecomeCallback, Enqueue, Leave, Leaving, Postpone
 from gateway.switch.conversation_parts import ConversationParts
 from gateway.switch.customer_call import CustomerCall
 from gateway.switch.dialling import Addresses
+from gateway.switch.live_calls import CallChanged
 from gateway.switch.offers import OfferDesk
 from gateway.switch.outbound import Outbound
-from gateway.switch.pending_callback import PendingCallback
-from gateway.switch.ports import OpenPlayer
+from gateway.switch.pending_callback import STATES, PendingCallback
+from gateway.switch.ports import OpenEar, OpenPlayer
 from gateway.switch.queue_sounds import QueueSounds
 from gateway.switch.queueing import QueueParts
+from monitoring.metrics import CallbackStats
 
 log = structlog.get_logger(__name__)
 
@@ -50,16 +53,11 @@ HELD_S: Final = 60.0
 CLEARING_S: Final = 4.0
 """And not in the seconds after, while their phone lets go of the call."""
 
+MOST_AHEAD_S: Final = 60 * 86_400.0
+"""How far ahead a time may be chosen."""
+
 REMEMBERED: Final = 1000
 """Callbacks that are over and can still be asked for."""
-
-
-class Denied(Enum):
-    """Why a callback isn't taken on, beside what is wrong with its number."""
-
-    UNKNOWN = "unknown"  # no such queue
-    TOO_MANY_OF_CALLER = "too_many_of_caller"
-    TOO_MANY_OF_NUMBER = "too_many_of_number"
 
 
 class CallbackNotices(Protocol):
@@ -85,7 +83,7 @@ class LoggedNotices:
 
 @dataclass(frozen=True, slots=True)
 class CallbackParts:
-    """What the callbacks of a node use."""
+    """What the callbacks of a node use. `overrides`: calendars that were set by hand."""
 
     runner: QueueRunner
     offers: OfferDesk
@@ -93,7 +91,10 @@ class CallbackParts:
     addresses: Addresses
     conversations: ConversationParts
     sounds: QueueSounds
+    forecasts: Forecasts
+    overrides: Callable[[], Mapping[str, str]]
     open_player: OpenPlayer
+    open_ear: OpenEar
     notices: CallbackNotices
 
 
@@ -105,22 +106,28 @@ class CallbackDesk:
         self.conversations = parts.conversations
         self.sounds = parts.sounds
         self.open_player = parts.open_player
+        self.open_ear = parts.open_ear
+        self.offers = parts.offers
         self._parts = parts
         self._tasks = asyncio.TaskGroup()
         self._running: set[asyncio.Task[None]] = set()
         self._pending: dict[str, PendingCallback] = {}
         self._over: OrderedDict[str, PendingCallback] = OrderedDict()
+        self._asked_in: dict[str, str] = {}  # the callback that was asked for in a call that goes on
         self._limits = RateLimits()
         self._visits: QueueParts | None = None
         self._active: ActivePlan | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
+        self._unsubscribe = self.conversations.live_calls.subscribe(self.call_changed)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._unsubscribe()
         for task in self._running:
             task.cancel()
         await self._tasks.__aexit__(kind, error, trace)
@@ -148,6 +155,15 @@ class CallbackDesk:
         """Those that wait or are dialled, the oldest first."""
         return tuple(self._pending.values())
 
+    def stats(self) -> Sequence[CallbackStats]:
+        """How many of each queue are in which state, zeros included."""
+        counts = Counter((pending.callback.queue, pending.state) for pending in self._pending.values())
+        return [
+            CallbackStats(view.name, state, counts[view.name, state])
+            for view in self.runner.queues()
+            for state in STATES
+        ]
+
     def policy(self, queue: str) -> CallbackPolicy:
         return self.definition(queue).callback.policy
 
@@ -157,105 +173,159 @@ class CallbackDesk:
         """Raises NumberRefused."""
         return check_number(number, self.policy(queue).numbers)
 
-    def denied(self, queue: str, identity: str, number: CallableNumber) -> Denied | None:
-        """Why there can't be one more; None when there can."""
-        if self.runner.queue(queue) is None:
-            return Denied.UNKNOWN
+    def check_limits(self, queue: str, identity: str, number: CallableNumber) -> None:
+        """Raises CallbackRefused when there can't be one more."""
         policy, now = self.policy(queue), self.runner.now
         if not self._limits.allows(f"identity:{identity}" if identity else "", policy.per_identity, now):
-            return Denied.TOO_MANY_OF_CALLER
+            raise CallbackRefused(CallbackFault.TOO_MANY_OF_CALLER)
         if not self._limits.allows(f"number:{number.dialled}", policy.per_number, now):
-            return Denied.TOO_MANY_OF_NUMBER
-        return None
+            raise CallbackRefused(CallbackFault.TOO_MANY_OF_NUMBER)
 
     def convert(self, callback: Callback) -> PendingCallback:
         """The caller who waits at the entry `callback.id` has a callback instead, from now on.
 
         Of a customer who has one already, that one is kept and updated; it is what is returned.
         """
+        same = self._same_number(callback.queue, callback.number)
         pending = self._open(callback)
         point("callback.opened")
-        held_until = max(self._due(callback), self.runner.now + HELD_S)
-        same = self._same_number(callback)
+        pending.due_at = self._due(callback, self._hold(callback))
         if same is not None:
             self.runner.post(Leave(callback.id, Leaving.MERGED))
         else:
-            self.runner.post(BecomeCallback(callback.id, held_until))
-        return self._settle(pending, same, HELD_S)
+            self.runner.post(BecomeCallback(callback.id, pending.due_at))
+        return self._settle(pending, same)
 
-    def add(self, callback: Callback, enqueue: Enqueue) -> tuple[PendingCallback, bool]:
-        """One without a place yet; and whether it is new, or the customer's earlier one, updated."""
-        same = self._same_number(callback)
-        if same is not None:
-            self._update(same, callback, 0.0)
-            return same, False
+    async def request(self, wish: CallbackWish) -> tuple[PendingCallback, bool]:
+        """A callback for somebody who isn't in the queue; and whether it is new. On disk when this returns.
+
+        Of a customer who has one in the queue already, that one is updated. Raises NumberRefused and
+        CallbackRefused.
+        """
+        queue = wish.queue
+        if self.runner.queue(queue) is None:
+            raise CallbackRefused(CallbackFault.UNKNOWN_QUEUE)
+        number = self.check(queue, wish.number)
+        known = self.of(queue, wish.identity) or self._same_number(queue, number)
+        if known is None:
+            self.check_limits(queue, wish.identity, number)
+        slot = self.slot_of(queue, wish.at, number)
+        callback = self._callback_of(wish, number, slot)
+        if known is not None:
+            self._update(known, callback, self._hold(callback))
+            pending, new = known, False
+        else:
+            pending, new = self._enter(callback, wish)
+        if not await self.runner.settled():
+            if new:
+                self.runner.post(Leave(callback.id, Leaving.CANCELLED))
+            raise CallbackRefused(CallbackFault.NOT_STORED)
+        return pending, new
+
+    def _callback_of(self, wish: CallbackWish, number: CallableNumber, slot: float | None) -> Callback:
+        estimate = None if wish.at is not None else self._parts.forecasts.of_newcomer(wish.queue)
+        return Callback(
+            id=new_id(),
+            queue=wish.queue,
+            number=number,
+            requested_at=self.runner.now,
+            call_id=new_id(),
+            caller_id=wish.caller_id,
+            name=wish.name,
+            identity=wish.identity,
+            language=wish.language,
+            source=wish.source,
+            by=wish.by,
+            asked_in=wish.asked_in,
+            not_before=wish.at,
+            slot=slot,
+            promised_s=None if estimate is None else (estimate.low_s, estimate.high_s),
+            context=wish.context,
+        )
+
+    def _enter(self, callback: Callback, wish: CallbackWish) -> tuple[PendingCallback, bool]:
         pending = self._open(callback)
-        refused = self.runner.enter(enqueue, pending, callback.call_id)
-        if refused is not None:
+        pending.due_at = self._due(callback, self._hold(callback))
+        enqueue = Enqueue(
+            entry=callback.id,
+            queue=callback.queue,
+            priority=wish.priority,
+            skills=wish.skills,
+            language=callback.language,
+            sticky=wish.sticky or None,
+            identity=callback.identity,
+            callback=True,
+            not_before=pending.due_at,
+        )
+        if self.runner.enter(enqueue, pending, callback.call_id) is not None:
             pending.dismissed(Leaving.MERGED)
-        found = self._settle(pending, None, 0.0)
+        found = self._settle(pending, None)
         return found, found is pending
 
-    # ---- after a restart
-
-    def number_of(self, entry: OpenEntry) -> str | None:
-        """The number at which this entry's caller may be called back; None when there is none."""
-        try:
-            return self.check(entry.queue, entry.number or entry.ani).dialled
-        except NumberRefused:
-            return None
-
-    def resume(self, resume: Resume) -> Refused | None:
-        """What was open before a restart is a callback, at its place; or why it can't be.
-
-        A try that the restart cut off counts: the phone may have rung, and isn't rung again at once.
-        """
-        callback = self._of_before(resume)
+    def reopen(
+        self, callback: Callback, enqueue: Enqueue, known: Mapping[str, Any]
+    ) -> PendingCallback | None:
+        """One of before a restart, at its place; None when its queue doesn't take it."""
         pending = self._open(callback)
-        refused = self.runner.enter(
-            replace(resume.enqueue, not_before=self._due(callback)),
-            pending,
-            callback.call_id,
-            {**resume.known, **callback.details()},
-        )
-        if refused is not None:
-            self._forget(pending)
-            self._parts.offers.unregister(callback.id)
-        elif resume.interrupted:
-            pending.interrupted()
-        return refused
+        pending.due_at = self._due(callback, 0.0)
+        enqueue = replace(enqueue, not_before=pending.due_at)
+        if self.runner.enter(enqueue, pending, callback.call_id, {**known, **callback.details()}) is None:
+            return pending
+        self._forget(pending)
+        self._parts.offers.unregister(callback.id)
+        return None
 
-    def _of_before(self, resume: Resume) -> Callback:
-        entry, now = resume.entry, self.runner.now
-        details = entry.details
-        low_s, high_s = (optional_number(details, f"promised_{end}_s") for end in ("low", "high"))
-        context = details.get("context")
-        return Callback(
-            id=entry.id,
-            queue=entry.queue,
-            number=self.check(entry.queue, resume.number),
-            requested_at=number_of(details, "requested_at", now),
-            call_id=new_id(),
-            caller_id=str(details.get("caller_id", entry.dnis)),
-            name=str(details.get("name", "")),
-            identity=entry.identity,
-            language=entry.language,
-            source=str(details.get("source", "queue")) if entry.callback else RESTART,
-            by=str(details.get("by", "")),
-            asked_in=str(details.get("asked_in", "")) or entry.call_id,
-            not_before=entry.not_before,
-            promised_s=None if low_s is None or high_s is None else (low_s, high_s),
-            attempts=entry.attempts,
-            context=context if isinstance(context, Mapping) else {},
+    # ---- times
+
+    def slots(self, queue: str) -> Sequence[Slot]:
+        """Those that can be chosen; none where the queue has none."""
+        rules = self.policy(queue).slots
+        calendar = None if rules is None else self.active.plan.calendars.get(rules.calendar)
+        if rules is None or calendar is None:
+            return ()
+        taken = Counter(
+            datetime.fromtimestamp(pending.callback.slot, UTC)
+            for pending in self._pending.values()
+            if pending.callback.slot is not None and pending.callback.queue == queue
+        )
+        now = self._parts.conversations.clock.utc()
+        return tuple(
+            scheduler.slots(
+                now,
+                length=timedelta(seconds=rules.length_s),
+                capacity=rules.capacity,
+                days=rules.days,
+                is_open=lambda moment: calendar.state(moment, self._parts.overrides()) == "open",
+                taken=taken,
+            )
         )
 
-    def release(self, entry: str) -> None:
-        """The caller who asked has hung up: from now on they can be called."""
-        pending = self._pending.get(entry)
+    def slot_of(self, queue: str, at: float | None, number: CallableNumber) -> float | None:
+        """The slot in which `at` is, where the queue has slots. Raises CallbackRefused for a time at which
+        nobody can be called.
+        """
+        if at is None:
+            return None
+        policy, now = self.policy(queue), self.runner.now
+        moment = datetime.fromtimestamp(at, UTC)
+        if not now - 60.0 <= at <= now + MOST_AHEAD_S or not may_call(moment, number.zones, policy.hours):
+            raise CallbackRefused(CallbackFault.NO_SUCH_TIME)
+        if policy.slots is None:
+            return None
+        start = scheduler.slot_at(moment, timedelta(seconds=policy.slots.length_s))
+        if not any(slot.start == start for slot in self.slots(queue)):
+            raise CallbackRefused(CallbackFault.NO_SUCH_TIME)
+        return start.timestamp()
+
+    # ---- what becomes of one
+
+    def call_changed(self, change: CallChanged) -> None:
+        """Who asked has hung up: from now on they can be called."""
+        entry = self._asked_in.pop(change.call_id, None) if change.call is None else None
+        pending = None if entry is None else self._pending.get(entry)
         if pending is not None:
-            due = max(self._due(pending.callback), self.runner.now + CLEARING_S)
             point("callback.releasing")
-            self.runner.post(Postpone(entry, due))
+            self._postpone(pending, CLEARING_S)
 
     def cancel(self, entry: str, by: str) -> bool:
         """Whether there was one to cancel."""
@@ -264,11 +334,24 @@ class CallbackDesk:
         self.runner.post(Leave(entry, Leaving.CANCELLED, by))
         return entry not in self._pending
 
-    def reschedule(self, entry: str, not_before: float | None) -> None:
-        """Not before this; None for as soon as possible."""
-        pending = self._pending[entry]
-        pending.change(not_before=not_before)
-        self.runner.post(Postpone(entry, self._due(pending.callback)))
+    async def change(self, entry: str, *, number: str | None = None, at: float | None = None) -> bool:
+        """Another number or time; None keeps it. False when it isn't pending any more.
+
+        Raises NumberRefused and CallbackRefused; then it is as it was.
+        """
+        pending = self._pending.get(entry)
+        if pending is None:
+            return False
+        callback = pending.callback
+        checked = callback.number if number is None else self.check(callback.queue, number)
+        if at is not None:
+            pending.change(slot=self.slot_of(callback.queue, at, checked), not_before=at)
+        pending.change(number=checked)
+        self._postpone(pending, 0.0)
+        self._record(pending)
+        if not await self.runner.settled():
+            raise CallbackRefused(CallbackFault.NOT_STORED)
+        return True
 
     def hand_back(self, pending: PendingCallback) -> None:
         """The customer waits on the line again."""
@@ -346,7 +429,7 @@ class CallbackDesk:
     def drop(self, pending: PendingCallback) -> None:
         """It is over, unserved."""
         self._forget(pending)
-        self._parts.offers.unregister(pending.callback.id)
+        self.offers.unregister(pending.callback.id)
         self.runner.forget(pending.callback.id)
         self._remember(pending)
         if pending.over is Leaving.EXHAUSTED:
@@ -357,21 +440,20 @@ class CallbackDesk:
     def _open(self, callback: Callback) -> PendingCallback:
         pending = PendingCallback(self, callback)
         self._pending[callback.id] = pending
-        self._parts.offers.register(callback.id, pending)
+        self.offers.register(callback.id, pending)
         self.runner.hand_over(callback.id, pending, callback.call_id)
         return pending
 
-    def _settle(
-        self, pending: PendingCallback, same: PendingCallback | None, hold_s: float
-    ) -> PendingCallback:
+    def _settle(self, pending: PendingCallback, same: PendingCallback | None) -> PendingCallback:
         """After the engine was told: the new one, or the one that stands for it."""
         callback, now = pending.callback, self.runner.now
         if pending.over is not None:
             live = same or self.of(callback.queue, callback.identity)
             if live is not None:
-                self._update(live, callback, hold_s)
+                self._update(live, callback, self._hold(callback))
                 return live
             return pending
+        self._note_call(pending)
         self._limits.count(f"identity:{callback.identity}" if callback.identity else "", now)
         self._limits.count(f"number:{callback.number.dialled}", now)
         self._record(pending)
@@ -379,11 +461,11 @@ class CallbackDesk:
 
     def _update(self, live: PendingCallback, wish: Callback, hold_s: float) -> None:
         """A second request of the same customer: the last word on number and time counts."""
-        live.change(number=wish.number, not_before=wish.not_before, name=wish.name or live.callback.name)
+        live.change(number=wish.number, not_before=wish.not_before, slot=wish.slot, asked_in=wish.asked_in)
+        self._note_call(live)
         if wish.promised_s is not None:
             live.change(promised_s=wish.promised_s)
-        due = max(self._due(live.callback), self.runner.now + hold_s)
-        self.runner.post(Postpone(live.callback.id, due))
+        self._postpone(live, hold_s)
         self._record(live)
 
     def _record(self, pending: PendingCallback) -> None:
@@ -396,19 +478,31 @@ class CallbackDesk:
             details=callback.details(),
         )
 
-    def _same_number(self, callback: Callback) -> PendingCallback | None:
+    def _same_number(self, queue: str, number: CallableNumber) -> PendingCallback | None:
         """Nobody is called twice for one wish, known or not."""
         for pending in self._pending.values():
             known = pending.callback
-            same = known.number.dialled == callback.number.dialled and known.queue == callback.queue
-            if same and known.id != callback.id:
+            if known.number.dialled == number.dialled and known.queue == queue:
                 return pending
         return None
 
-    def _due(self, callback: Callback) -> float:
-        """The earliest that its time, our promise and the customer's calling hours allow."""
-        at = max(self.runner.now, callback.not_before or 0.0)
+    def _hold(self, callback: Callback) -> float:
+        """How long not to call: who asks on the phone is on it."""
+        live = self.conversations.live_calls.find(callback.asked_in)
+        return 0.0 if live is None else HELD_S
+
+    def _note_call(self, pending: PendingCallback) -> None:
+        if pending.callback.asked_in:
+            self._asked_in[pending.callback.asked_in] = pending.callback.id
+
+    def _due(self, callback: Callback, hold_s: float) -> float:
+        """The earliest that the time chosen, a call that goes on, and the customer's calling hours allow."""
+        at = max(self.runner.now + hold_s, callback.not_before or 0.0)
         return self.policy(callback.queue).allowed_from(at, callback.number.zones)
+
+    def _postpone(self, pending: PendingCallback, hold_s: float) -> None:
+        pending.due_at = self._due(pending.callback, hold_s)
+        self.runner.post(Postpone(pending.callback.id, pending.due_at))
 
     def _forget(self, pending: PendingCallback) -> None:
         if self._pending.get(pending.callback.id) is pending:

@@ -174,6 +174,10 @@ class OfferDesk:
         """`call` waits at `entry`: before the entry joins."""
         self._calls[entry] = call
 
+    def settle(self, offer: str) -> None:
+        """Something has come of an offer for which `asked` was False."""
+        self._held.pop(offer, None)
+
     def call_at(self, entry: str) -> QueuedCall | None:
         """Who waits there, or talks."""
         return self._calls.get(entry)

@@ -19,30 +19,37 @@ import structlog
 
 from gateway.agents.profile import AgentProfile
 from gateway.call.leg import CallLeg, Ended, Headers, Party
-from gateway.callbacks.policy import CallbackPolicy, DialOutcome
+from gateway.callbacks.policy import CallbackPolicy, DialFirst, DialOutcome, OnMachine
 from gateway.callbacks.request import Callback
+from gateway.dialplan.model import DEFAULT_LANGUAGE
 from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.requests import QueueRequest
 from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.errors import LegEnded
 from gateway.faults import point
-from gateway.queues.entry import EntryState
 from gateway.queues.journal import JournalKind
 from gateway.queues.signals import Connect, JoinFailed, Leave, Leaving, Miss, Offer, Postpone
+from gateway.switch.callback_talk import CallbackTalk
 from gateway.switch.control import LegControl
 from gateway.switch.customer_call import CustomerCall
 from gateway.switch.live_calls import Stage
 from gateway.switch.offers import Briefing
-from gateway.switch.ports import Line
+from gateway.switch.ports import AnswerEar, Line
 from gateway.switch.queueing import Connected, QueueVisit, Visitor
+from media.answering import AnsweredBy
 
 if TYPE_CHECKING:
     from gateway.switch.callbacks import CallbackDesk
 
 log = structlog.get_logger(__name__)
 
-UNRECORDED_S: Final = 30.0
+UNSTORED_S: Final = 30.0
 """While the database is away nobody is called back; so long until it is tried again."""
+STATES: Final = ("waiting", "scheduled", "dialling")
+"""How a pending callback can stand."""
+
+MESSAGE_S: Final = 90.0
+"""How long leaving a message may take, the machine's greeting included; no dial meanwhile."""
 
 FAILED_TONE_S: Final = 1.5
 """How long the agent hears that nobody was reached."""
@@ -57,6 +64,9 @@ class PendingCallback:
         self._callback = callback
         self._trying: asyncio.Task[None] | None = None
         self._dialling = False
+        self.due_at = 0.0
+        """When an agent may be asked, on the engine's clock."""
+        self._on_line = False  # the customer has answered, and is a caller from now on
         self.over: Leaving | None = None
         """Why it is over, when it is, for another reason than having been kept."""
 
@@ -79,7 +89,7 @@ class PendingCallback:
 
     def stand_down(self) -> None:
         """The customer is on the line by themselves: a dial under way is called off."""
-        if self._trying is not None and self._trying is not asyncio.current_task():
+        if self._trying is not None and not self._on_line and self._trying is not asyncio.current_task():
             self._trying.cancel()
 
     # ---- Waiter
@@ -124,11 +134,15 @@ class PendingCallback:
     def agent_answered(self, agent: AgentProfile) -> None:
         """There is nobody to tell."""
 
-    def asked(self, offer: Offer) -> bool:  # noqa: ARG002  # the port's
-        return True
+    def asked(self, offer: Offer) -> bool:
+        if self.policy.first is DialFirst.AGENT:
+            return True
+        self._trying = self._desk.start(self._invite(offer.offer), f"callback-{self._callback.id}")
+        return False
 
-    def withdrawn(self, offer: str) -> None:
-        """Only agents were asked; the desk of the offers tells them."""
+    def withdrawn(self, offer: str) -> None:  # noqa: ARG002  # there is only one
+        """No agent is reserved any more: nobody is dialled without."""
+        self.stand_down()
 
     def connect(self, connect: Connect, agent: AgentProfile, line: Line) -> None:
         """An agent has accepted, and waits for the customer."""
@@ -162,14 +176,8 @@ class PendingCallback:
 
     async def _dial_beside(self, customer: CustomerCall, line: Line) -> DialOutcome | None:
         """Dial while the agent listens; None when the agent has hung up first."""
-        # A try that isn't on disk would be made again after a crash: nobody is rung twice for one.
-        recorded = await self._desk.settled()
-        self._begin()
-        if not (recorded and await self._desk.settled()):
-            log.warning("callback_not_recorded", entry=self._callback.id)
-            self._runner.post(Postpone(self._callback.id, self._runner.now + UNRECORDED_S))
+        if not await self._begin():
             return None
-        point("callback.dialling")
         async with asyncio.TaskGroup() as tasks:
             gone = tasks.create_task(_until_ended(line.leg))
             dialling = tasks.create_task(customer.dial(self._callback, line.leg.audio, self.policy.ring_s))
@@ -180,11 +188,21 @@ class PendingCallback:
         point("callback.dialled")
         return None if dialling.cancelled() else dialling.result()
 
-    def _begin(self) -> None:
+    async def _begin(self) -> bool:
+        """A try begins. False, and another one later, when it can't be stored: a try that isn't on disk would
+        be made again after a crash, and nobody is rung twice for one.
+        """
+        stored = await self._desk.settled()
         self._callback = self._callback.dialled(self._runner.now)
         self._dialling = True
         callback = self._callback
         self._record(JournalKind.CALLBACK_DIALLED, attempt=callback.attempts, number=callback.number.dialled)
+        if stored and await self._desk.settled():
+            point("callback.dialling")
+            return True
+        log.warning("callback_not_stored", entry=callback.id)
+        self._runner.post(Postpone(callback.id, self._runner.now + UNSTORED_S))
+        return False
 
     async def _tell_agent(self, line: Line) -> None:
         parts = self._desk.conversations
@@ -196,13 +214,14 @@ class PendingCallback:
 
     def _missed(self, outcome: DialOutcome, offer: str) -> None:
         """The customer wasn't reached: again later, or never."""
+        self._come_out(outcome)  # first, or the agent would be asked again at once
         self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
-        self._come_out(outcome)
 
     def _come_out(self, outcome: DialOutcome) -> None:
         callback, now = self._callback, self._runner.now
         next_at = self.policy.next_try(outcome, callback.attempts, callback.number.zones, now)
         self._callback = callback.came_out(outcome, next_at)
+        self.due_at = now if next_at is None else next_at
         point("callback.came_out")
         self._record(
             JournalKind.CALLBACK_FAILED, attempt=callback.attempts, outcome=outcome.value, next_at=next_at
@@ -217,6 +236,74 @@ class PendingCallback:
         """A restart cut the last try off."""
         self._come_out(DialOutcome.UNREACHABLE)
 
+    # ---- customer first
+
+    async def _invite(self, offer: str) -> None:
+        """While an agent is reserved: is the customer there, and do they want to talk now?
+
+        If so they wait, at the place that is theirs, for that agent or whoever is free.
+        """
+        customer = self._desk.customer_call()
+        try:
+            if not await self._begin():
+                self.change(attempts=self._callback.attempts - 1)
+                self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
+                return
+            outcome = await customer.dial(self._callback, None, self.policy.ring_s)
+            self._dialling = False
+            point("callback.dialled")
+            if outcome is DialOutcome.ANSWERED:
+                outcome = await self._greet(customer, offer)
+            if outcome is DialOutcome.ANSWERED:
+                await self._carry_on(customer, None)
+            else:
+                self._missed(outcome, offer)
+        except Exception:  # whatever it is, the place is kept and the agent is free
+            log.exception("callback_fault", entry=self._callback.id)
+            self._missed(DialOutcome.FAILED, offer)
+        finally:
+            self._dialling = False
+            self._desk.offers.settle(offer)
+            customer.retire()
+
+    async def _greet(self, customer: CustomerCall, offer: str) -> DialOutcome:
+        """ANSWERED by a person who pressed the key; DECLINED by one who hung up."""
+        leg, desk, callback = customer.leg, self._desk, self._callback
+        if leg is None:
+            raise RuntimeError("answered without a leg")
+        control = LegControl(leg, desk.active.prompts, desk.open_player)
+        facts, language = self._facts(None), callback.language or DEFAULT_LANGUAGE
+        talk = CallbackTalk(control, customer.keys, desk.sounds, desk.active, language, facts)
+        ear = desk.open_ear(leg)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                following = tasks.create_task(customer.follow())
+                asking = tasks.create_task(self._ask(talk, ear, offer))
+                await asyncio.wait({following, asking}, return_when=asyncio.FIRST_COMPLETED)
+                following.cancel()
+                asking.cancel()
+            return DialOutcome.DECLINED if asking.cancelled() else asking.result()
+        finally:
+            ear.close()
+            control.close()
+
+    async def _ask(self, talk: CallbackTalk, ear: AnswerEar, offer: str) -> DialOutcome:
+        rules = self._definition().callback
+        if await ear.answered_by() is AnsweredBy.MACHINE:
+            # The agent needn't wait until it has been talked to.
+            self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
+            self._runner.post(Postpone(self._callback.id, self._runner.now + MESSAGE_S))
+            if rules.policy.on_machine is OnMachine.MESSAGE:
+                await ear.ready_for_message()
+                await talk.say(rules.message)
+            return DialOutcome.MACHINE
+        try:
+            async with asyncio.timeout(rules.policy.answer_s):
+                wanted = await talk.greet(rules.greeting)
+        except TimeoutError:
+            wanted = False
+        return DialOutcome.ANSWERED if wanted else DialOutcome.NO_ANSWER
+
     # ---- the customer is on the line
 
     async def _carry_on(self, customer: CustomerCall, connected: Connected | None) -> None:
@@ -225,6 +312,7 @@ class PendingCallback:
         if leg is None:
             raise RuntimeError("answered without a leg")
         point("callback.answered")
+        self._on_line = True
         self._record(JournalKind.CALLBACK_ANSWERED, attempt=callback.attempts)
         self._callback = callback.came_out(DialOutcome.ANSWERED, None)
         desk.keep_in_mind(self)
@@ -262,16 +350,15 @@ class PendingCallback:
 
     @property
     def state(self) -> str:
-        """As the API shows it."""
+        """As the API shows it: one of `STATES`, talking, kept, or why it is over."""
         if self.over is not None:
             return self.over.value
-        entry = self._runner.entry(self._callback.id)
-        if self._callback.last_outcome is DialOutcome.ANSWERED:
-            return "talking" if entry is not None and entry.state is EntryState.CONNECTED else "kept"
+        if self._on_line:
+            entry = self._runner.entry(self._callback.id)
+            return "kept" if entry is None else "talking"
         if self._dialling:
             return "dialling"
-        due = entry is None or entry.not_before is None or entry.not_before <= self._runner.now
-        return "waiting" if due else "scheduled"
+        return "waiting" if self.due_at <= self._runner.now else "scheduled"
 
 
 async def _until_ended(leg: CallLeg) -> None:

@@ -27,7 +27,7 @@ from gateway.call.screen import CallbackPromised, screen_of
 from gateway.call.state import LegState
 from gateway.call.verification import is_verified
 from gateway.callbacks.numbers import CallableNumber
-from gateway.callbacks.request import RESTART, Callback
+from gateway.callbacks.request import RESTART, Callback, CallbackRefused
 from gateway.dialplan.ports import Keys, Outcome
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
@@ -49,6 +49,7 @@ from gateway.queues.signals import (
     Requeue,
     ReturnToWait,
 )
+from gateway.queues.waiting import Heard
 from gateway.switch.callback_talk import CallbackTalk, PendingChoice
 from gateway.switch.control import LegControl
 from gateway.switch.conversation import Conversation
@@ -185,6 +186,9 @@ class QueueVisit:
         self._take_place(self._entry)
         if connected is not None:
             self._news.put_nowait(connected)
+        else:
+            self._runner.post(ReturnToWait(self._entry))
+        self._told.heard = self._informed()
         try:
             return await self._stay()
         finally:
@@ -244,9 +248,7 @@ class QueueVisit:
             if isinstance(news, Connected):
                 self._runner.post(JoinFailed(news.offer, Miss.CALLER_GONE))
                 news.line.release()
-        if self._called_back:
-            self._parts.callbacks.release(self._called_back)
-        else:
+        if not self._called_back:
             self._end_entry()
         screen = screen_of(self._leg)
         screen.show_place(None)
@@ -357,6 +359,7 @@ class QueueVisit:
         self._take_place(callback.id)
         parts.callbacks.hand_back(pending)
         self._runner.post(ReturnToWait(callback.id))
+        self._told.heard = self._informed()
         return None
 
     async def _choice(self, callback: Callback, position: int) -> PendingChoice | None:
@@ -364,6 +367,11 @@ class QueueVisit:
         if callback.source == RESTART:
             return PendingChoice.WAIT
         return await self._callback_talk().about_pending(position)
+
+    def _informed(self) -> Heard:
+        """Who knows already that they are waiting, and where."""
+        now = self._runner.now
+        return Heard(now, welcomed=True, asked_at=now, told_at=now)
 
     async def _ask_callback(self) -> Outcome | None:
         """Agree on a number while the place is kept; an agent who is there first ends the talk.
@@ -388,11 +396,12 @@ class QueueVisit:
         talk = self._callback_talk()
         try:
             number = await talk.agree_on(self.caller.number, lambda text: callbacks.check(queue, text))
-            denied = None if number is None else callbacks.denied(queue, self._request.identity, number)
-            if denied is not None:
-                self._visitor.log.info("callback_denied", queue=queue, reason=denied.value)
-                await talk.say("later")
-                return None
+            if number is not None:
+                callbacks.check_limits(queue, self._request.identity, number)
+        except CallbackRefused as refused:
+            self._visitor.log.info("callback_refused", queue=queue, reason=refused.fault.value)
+            await talk.say("later")
+            return None
         except Exception:  # a callback that can't be offered costs nobody their place
             self._visitor.log.exception("callback_talk_fault")
             return None

@@ -15,7 +15,7 @@ from gateway.queues.journal import JournalKind
 from gateway.queues.open_entries import OpenEntry
 from gateway.queues.restart import Close, Resume, Step, Strand, steps
 from gateway.queues.runner import QueueRunner
-from gateway.queues.signals import KeepPlace, Leaving, Refused, SetPresence
+from gateway.queues.signals import KeepPlace, Leaving, SetPresence
 from gateway.storage.presences import KnownPresence
 
 log = structlog.get_logger(__name__)
@@ -48,8 +48,8 @@ class Callbacks(Protocol):
         """The number at which this entry's caller may be called back; None when there is none."""
         ...
 
-    def resume(self, resume: Resume) -> Refused | None:
-        """Enter the callback again, at its place; or why it can't be."""
+    def resume(self, resume: Resume) -> bool:
+        """Enter the callback again, at its place; False when its queue doesn't take it."""
         ...
 
 
@@ -84,11 +84,10 @@ def _take(step: Step, runner: QueueRunner, desk: Callbacks) -> str:
                 details = {"reason": Leaving.MERGED.value, "wait_s": runner.now - entry.enqueued_at}
                 runner.record(JournalKind.LEFT, entry=entry.id, queue=entry.queue, details=details)
                 return "merged"
-            refused = desk.resume(step)
-            if refused is None:
+            if desk.resume(step):
                 return "callbacks"
-            log.warning("entry_not_resumed", entry=entry.id, queue=entry.queue, reason=refused.value)
-            return refused.value
+            log.error("entry_not_resumed", entry=entry.id, queue=entry.queue)
+            return "refused"
         case Close():
             about = {"entry": entry.id, "queue": entry.queue, "agent": entry.agent}
             runner.record(step.kind, **about, details=step.details)

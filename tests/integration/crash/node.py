@@ -21,7 +21,6 @@ from pydantic import SecretStr
 
 from gateway.agents.presence import Presence
 from gateway.call.leg import CallLeg, Headers, Party
-from gateway.callbacks.request import Callback
 from gateway.clock import SteadyEpoch, SystemClock
 from gateway.dialplan.files import AudioFiles
 from gateway.dialplan.loader import load
@@ -49,7 +48,9 @@ from gateway.switch.outbound import Outbound
 from gateway.switch.queue_sounds import QueueSounds
 from gateway.switch.queueing import QueueParts, QueueVisit, Visitor
 from gateway.switch.restoring import Remains, restore
+from gateway.switch.resuming import ResumedCallbacks
 from gateway.switch.waiting_room import WaitingRoomParts
+from media.answer_ear import AnswerEar
 from monitoring.metrics import Metrics
 from tests.fakes.audio import CountingObserver, FakePrompts, ListLog
 from tests.fakes.bridge import FakeBridge, FakePortPlayer
@@ -65,6 +66,7 @@ queues:
     join: always
     stay: always
     music: none
+    keys: {"1": callback}
     wrap_up: 0s
     retry: 0s
     announce: {welcome: false, on_entry: false, every: 0s}
@@ -146,6 +148,8 @@ class Node:
     ledger: Ledger
     tasks: asyncio.TaskGroup
     callers: dict[str, FakeFarEnd] = field(default_factory=dict)
+    visiting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    keys: dict[str, PressedKeys] = field(default_factory=dict)
 
     def set_presence(self, agent: str, presence: Presence, reason: str = "") -> None:
         self.runner.post(SetPresence(agent, presence, reason))
@@ -154,14 +158,15 @@ class Node:
         """Somebody calls, waits, and is told their position once it is on disk. Returns the entry."""
         leg, far_end = fake_inbound(caller=number)
         await leg.answer()
+        keys = self.keys[number] = PressedKeys()
         visit = QueueVisit(
             QueueRequest("support", priority=priority, identity=number),
-            PressedKeys(),
+            keys,
             self._visitor(number, leg),
             self.visits,
         )
         task = self.tasks.create_task(_until_over(visit))
-        self.callers[number] = far_end
+        self.callers[number], self.visiting[number] = far_end, task
         self.tasks.create_task(_follow(leg, task))
         await until(lambda: self.runner.entry(visit.entry) is not None or task.done())
         if await self.runner.settled() and self.runner.entry(visit.entry) is not None:
@@ -174,15 +179,13 @@ class Node:
         self.callers.pop(number).hang_up()
 
     async def become_callback(self, entry: str, number: str) -> None:
-        """As a visit does it, after the talk about the number."""
-        pending = self.callbacks.convert(self._callback(entry, number))
-        if await self.callbacks.settled():
-            self.ledger.write("promised", entry=pending.callback.id, number=number)
+        """The caller presses the key, confirms the number, is told that it is kept, and hangs up."""
+        visit = self.visiting[number]
+        while not visit.done():
+            self.keys[number].press("1")
+            await asyncio.sleep(0.005)
+        self.ledger.write("promised", entry=entry, number=number)
         self.runner.post(Postpone(entry, self.runner.now))  # some seconds after they have hung up
-
-    def _callback(self, entry: str, number: str) -> Callback:
-        checked = self.callbacks.check("support", number)
-        return Callback(entry, "support", checked, self.runner.now, f"back-{entry}", identity=number)
 
     def _visitor(self, number: str, leg: FakeLeg) -> Visitor:
         call_id = f"call-{number}"
@@ -193,6 +196,10 @@ class Node:
 
         control = LegControl(leg, self.active.prompts, open_player)
         return Visitor(call_id, leg, control, self.active, structlog.get_logger(), live)
+
+
+def _no_ear(_leg: CallLeg) -> AnswerEar:
+    raise RuntimeError("customers are called after the agent here")
 
 
 async def until(condition: Callable[[], object], limit_s: float = 20.0) -> None:
@@ -266,11 +273,22 @@ async def node(directory: Path, *, busy: dict[str, int] | None = None) -> AsyncI
             agent_left=lambda agent: runner.post(AgentReleased(agent)),
         )
         sounds = QueueSounds(RATE)
+        forecasts = Forecasts(runner, directory / "estimates.json")
         parts = CallbackParts(
-            runner, offers, outbound, addresses, conversations, sounds, open_player, LoggedNotices()
+            runner=runner,
+            offers=offers,
+            outbound=outbound,
+            addresses=addresses,
+            conversations=conversations,
+            sounds=sounds,
+            forecasts=forecasts,
+            overrides=dict,
+            open_player=open_player,
+            open_ear=_no_ear,
+            notices=LoggedNotices(),
         )
         callbacks = await stack.enter_async_context(CallbackDesk(parts))
-        waiting = WaitingRoomParts(runner, Forecasts(runner, directory / "estimates.json"), music, sounds)
+        waiting = WaitingRoomParts(runner, forecasts, music, sounds)
         dialling = Dialling(outbound, conversations, addresses)
         visits = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
         callbacks.attach(visits)
@@ -283,7 +301,7 @@ async def node(directory: Path, *, busy: dict[str, int] | None = None) -> AsyncI
         runner.configure([queue.settings for queue in plan.queues.values()])
         for agent in plan.agents.values():
             runner.post(LogIn(agent.profile))
-        restore(remains, runner, callbacks)
+        restore(remains, runner, ResumedCallbacks(callbacks))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         yield Node(runner, callbacks, visits, active, bridge, live, phones, ledger, tasks)
 
