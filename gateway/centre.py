@@ -136,7 +136,7 @@ async def contact_centre(
     metrics: Metrics,
     clock: Clock,
     look_up: LookupHandler,
-    overrides: Callable[[], Mapping[str, str]] = lambda: {},
+    overrides: Callable[[], Mapping[str, str]] = dict,
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
