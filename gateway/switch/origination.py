@@ -1,4 +1,4 @@
-"""Calls placed by the API: somebody is rung, and whoever answers is connected to a queue, a flow, or a person.
+"""Calls placed by the API: somebody is rung, and who answers is connected to a queue, a flow, or a person.
 
 The one who answered is a caller from then on, like one who had called in.
 """
