@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.switch.farewells import Farewells
-
 from gateway.call.cause import Cause
 from gateway.call.leg import Answered, CallLeg
 from gateway.clock import SystemClock

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 
 from gateway.api.auth import hash_of, new_key
 from tests.integration.gateway import Gateway
@@ -124,7 +123,9 @@ class Centre:
 
 
 @asynccontextmanager
-async def contact_centre(directory: Path, agents: Iterable[str]) -> AsyncIterator[Centre]:
+async def contact_centre(
+    directory: Path, agents: Iterable[str], *, rtp_ports: int = 400
+) -> AsyncIterator[Centre]:
     """A node with the queues of `plan.py` and these agents, all logged out."""
     key = new_key()
     async with AsyncExitStack() as stack:
@@ -134,15 +135,14 @@ async def contact_centre(directory: Path, agents: Iterable[str]) -> AsyncIterato
         }
         plan = write_plan(directory / "dialplan", {agent.id: agent.phone.uri for agent in phones.values()})
         environment = {"RINGBACK_HTTP__API_KEYS": f"boss:admin:{hash_of(key)}"}
-        gateway = Gateway(directory / "gateway", dialplan=plan, environment=environment)
+        gateway = Gateway(directory / "gateway", dialplan=plan, environment=environment, rtp_ports=rtp_ports)
         await stack.enter_async_context(gateway)
         yield Centre(gateway, key, phones, stack)
 
 
 def latest(call: UaCall, seconds: float = 0.3) -> tones.Samples:
     """The last audio that a phone received."""
-    audio = call.rtp.audio()
-    return audio[-round(seconds * tones.RATE) :] if len(audio) else np.zeros(0, dtype=np.int16)
+    return call.rtp.audio(last_s=seconds)
 
 
 def hears(call: UaCall, frequency_hz: float, among: Iterable[float] = ALL_HZ) -> bool:
@@ -152,9 +152,9 @@ def hears(call: UaCall, frequency_hz: float, among: Iterable[float] = ALL_HZ) ->
 
 async def talk(call: UaCall, frequency_hz: float) -> None:
     """Send a tone until the task is cancelled."""
-    second = tones.sine(frequency_hz, 1.0)
+    lasting = tones.sine(frequency_hz, 5.0)
     while True:
-        await call.rtp.send_audio(second)
+        await call.rtp.send_audio(lasting)
 
 
 @asynccontextmanager

@@ -34,8 +34,8 @@ _SECONDS: Final = {
 }
 
 _SILENT: Final = "announce: {welcome: false, on_entry: false, every: 0s}"
-_BARE: Final = "music: 300.wav, join: logged_in, retry: 1s"
-_COMMON: Final = f"{_BARE}, wrap_up: 0s, ring: 4s, misses_to_break: 2"
+_BARE: Final = "music: 300.wav, join: logged_in"
+_COMMON: Final = f"{_BARE}, retry: 1s, wrap_up: 0s, ring: 4s, misses_to_break: 2"
 
 QUEUES: Final[Mapping[str, str]] = {
     "quiet": f"{{{_COMMON}, {_SILENT}}}",
@@ -47,6 +47,9 @@ QUEUES: Final[Mapping[str, str]] = {
     "everybody": f"{{{_COMMON}, {_SILENT}, strategy: ring_all}}",
     "strict": f"{{{_BARE}, {_SILENT}, wrap_up: 0s, ring: 2s, misses_to_break: 1}}",
     "notes": f"{{{_BARE}, {_SILENT}, wrap_up: 1h}}",
+    "busy": (
+        f"{{{_BARE}, {_SILENT}, wrap_up: 0s, ring: 1500ms, retry: 500ms, misses_to_break: 0, rejoin: 0s}}"
+    ),
     "recorded": f"{{{_COMMON}, {_SILENT}, record: {{when: always, consent: false, format: wav}}}}",
 }
 
