@@ -21,7 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.load import dialplans, estimates, journal
+from tests.load import dialplans, estimates, journal, queueing
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -125,6 +125,11 @@ class Bench:
         console.log("journal")
         self.found["journal"] = await journal.run(self.directory, console)
 
+    async def queues(self) -> None:
+        """Matches of the queue engine with 10,000 callers and 2,000 agents."""
+        console.log("queues")
+        self.found["queues"] = [await asyncio.to_thread(queueing.run, console)]
+
     async def estimates(self) -> None:
         """How true expected waits are, and what they cost."""
         console.log("expected waits")
@@ -157,6 +162,7 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "dialplans": Bench.dialplans,
     "estimates": Bench.estimates,
     "journal": Bench.journal,
+    "queues": Bench.queues,
 }
 
 

@@ -122,9 +122,9 @@ class Floor:
         """A queue that isn't configured goes with its last entry."""
         if not line.retired or line.is_used:
             return
-        line.drop_empty_lanes()
-        for agent in tuple(line.members):
-            line.dismiss(agent)
+        for agent in self.agents.values():
+            if line in agent.crews:
+                line.dismiss(agent)
         del self.lines[line.name]
         self.thinned.pop(line, None)
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 
-from gateway.queues.engine import offering, standing
+from gateway.queues.engine import offering, standing, strategy
 from gateway.queues.engine.agent import Agent
 from gateway.queues.engine.floor import Floor
+from gateway.queues.engine.lane import Lane
 from gateway.queues.engine.place import Key, Place
 from gateway.queues.settings import Strategy
 
@@ -61,14 +62,21 @@ def best_entry(floor: Floor, agent: Agent) -> Place | None:
 
 
 def _candidates(floor: Floor, agent: Agent) -> Iterator[Place]:
-    for lane in agent.lanes:
-        for place in lane.ready:
-            if standing.may_be_asked(place, agent, floor.now):
-                yield place
-                break
+    for crew in agent.crews.values():
+        for lane in crew.lanes:
+            if lane.ready:
+                yield from _first(lane, agent, floor.now)
     for place in agent.held:
         if place.offerable(floor.now):
             yield place
+
+
+def _first(lane: Lane, agent: Agent, now: float) -> Iterator[Place]:
+    """The first of a lane that the agent may be asked for, if there is one."""
+    for place in lane.ready:
+        if standing.may_be_asked(place, agent, now):
+            yield place
+            return
 
 
 def _seek_agents(floor: Floor, place: Place) -> None:
@@ -79,15 +87,18 @@ def _seek_agents(floor: Floor, place: Place) -> None:
         return
     if not place.ready or place.lane is None:
         return
-    sticky = None if place.sticky is None else floor.agents.get(place.sticky)
-    choice = (agent for agent in place.lane.free() if standing.may_be_asked(place, agent, floor.now))
     if place.line.settings.strategy is Strategy.RING_ALL:
-        for agent in tuple(choice):
+        for agent in strategy.everybody(place, place.lane, floor.now):
             offering.make(floor, place, agent)
         return
-    best = next(choice, None)
-    if best is None:
-        return
-    if sticky is not None and sticky.free and standing.is_eligible(place, sticky):
-        best = sticky if standing.may_be_asked(place, sticky, floor.now) else best
-    offering.make(floor, place, best)
+    best = _of_before(floor, place) or strategy.choose(place, place.lane, floor.draws, floor.now)
+    if best is not None:
+        offering.make(floor, place, best)
+
+
+def _of_before(floor: Floor, place: Place) -> Agent | None:
+    """The agent the entry would like, if they happen to be free."""
+    agent = None if place.sticky is None else floor.agents.get(place.sticky)
+    if agent is None or not agent.free or not standing.is_eligible(place, agent):
+        return None
+    return agent if standing.may_be_asked(place, agent, floor.now) else None

@@ -98,13 +98,13 @@ def decline(place: Place, agent: Agent, now: float) -> None:
 
 def is_eligible(place: Place, agent: Agent) -> bool:
     """Whether this agent serves the entry's queue and has what it asks for."""
-    return place.line in agent.lines and satisfied(place.required, agent.profile.skills)
+    return place.line in agent.crews and satisfied(place.required, agent.profile.skills)
 
 
 def _others(place: Place) -> bool:
-    able = () if place.lane is None else place.lane.able
-    declined = place.declined or {}
-    return len(able) > sum(agent in able for agent in declined)
+    """Whether somebody else could take it, now or when they have finished what they do."""
+    able = 0 if place.lane is None else sum(crew.able for crew in place.lane.crews)
+    return able > sum(agent.able and is_eligible(place, agent) for agent in place.declined or ())
 
 
 def _patience_s(place: Place) -> float:
@@ -125,7 +125,7 @@ def _enter_lane(floor: Floor, place: Place) -> Lane:
             floor.note(JournalKind.RELAXED, place, skills=dict(sorted(required)))
             lane.contested.pop(place, None)
             place.line.leave_lane(lane)
-        lane = place.line.enter_lane(required, floor.draws)
+        lane = place.line.enter_lane(required)
         place.lane, place.required = lane, lane.required
     if place.declined:
         lane.contested[place] = None
