@@ -1,4 +1,4 @@
-"""What the queue engine costs: matches a second, the longest event, memory an entry; a plain matcher beside it.
+"""What the queue engine costs: matches a second, the longest event, memory an entry, beside a plain matcher.
 
     python -m tests.load.queueing [--waiting 10000] [--agents 2000]
 

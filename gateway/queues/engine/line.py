@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from sortedcontainers import SortedKeyList, SortedList
 
@@ -60,6 +60,8 @@ class Line:
                 return self.on_staff > 0
             case Staffing.ON_DUTY:
                 return self.on_duty > 0
+            case _:
+                assert_never(staffing)
 
     @property
     def is_open(self) -> bool:

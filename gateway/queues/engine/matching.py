@@ -85,7 +85,7 @@ def _seek_agents(floor: Floor, place: Place) -> None:
         if place.holder.free and place.offerable(floor.now):
             offering.make(floor, place, place.holder)
         return
-    if not place.ready or place.lane is None:
+    if not place.ready:
         return
     if place.line.settings.strategy is Strategy.RING_ALL:
         for agent in strategy.everybody(place, place.lane, floor.now):

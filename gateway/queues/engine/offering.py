@@ -42,8 +42,6 @@ def make(floor: Floor, place: Place, agent: Agent) -> None:
     offer = OpenOffer(f"{place.id}-{place.made}", place, agent)
     floor.offers[offer.id] = offer
     agent.offer = offer
-    if place.offers is None:
-        place.offers = {}
     place.offers[offer.id] = offer
     line = place.line
     line.turn += 1

@@ -27,7 +27,7 @@ from gateway.queues.signals import (
     SetEngaged,
     SetReachable,
 )
-from tests.fakes.floor import FloorDriver
+from tests.fakes.queue_floor import FloorDriver
 
 BY_AGENT = (Miss.DECLINED, Miss.NO_ANSWER, Miss.BUSY, Miss.UNREACHABLE, Miss.DISCONNECTED, Miss.EXPIRED)
 

@@ -10,7 +10,7 @@ from gateway.agents.presence import AgentState, Presence
 from gateway.agents.profile import Membership
 from gateway.queues.settings import QueueSettings, Strategy
 from gateway.queues.signals import Accept, CancelOffer, Joined, LogIn, Miss
-from tests.fakes.floor import FloorDriver, profile
+from tests.fakes.queue_floor import FloorDriver, profile
 
 
 def serve(floor: FloorDriver, entry: str, talk_s: float = 1.0, **details: object) -> str:
