@@ -11,7 +11,7 @@ export PYTHON
 
 # Modules of which the tests have to see every branch.
 JOURNAL := agent_time figures intervals journal metering open_entries queue_log reports today
-PURE := gateway/call/*,$(shell printf 'gateway/queues/%s.py,' $(JOURNAL))
+PURE := gateway/call/*,gateway/agents/*,gateway/queues/engine/*,gateway/queues/entry.py,$(shell printf 'gateway/queues/%s.py,' $(JOURNAL))
 
 BIN := .venv/bin
 
