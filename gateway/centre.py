@@ -45,10 +45,11 @@ from gateway.switch.feature_codes import Feature
 from gateway.switch.live_calls import CallChanged, LiveCalls, RecordingState
 from gateway.switch.music import MusicOnHold
 from gateway.switch.offers import OfferDesk
+from gateway.switch.origination import OriginationParts, Originations
 from gateway.switch.outbound import Dialler, Outbound
 from gateway.switch.ports import CallLog, CallObserver
 from gateway.switch.queue_sounds import QueueSounds
-from gateway.switch.queueing import QueueParts
+from gateway.switch.queueing import QueueParts, Visitor
 from gateway.switch.recording_store import Keeping, RecordingStore
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
@@ -83,6 +84,22 @@ class Media:
     recorder: Recorder
 
 
+class PlanInForce:
+    """The plan that whatever begins now goes by. There is one before the first call."""
+
+    def __init__(self) -> None:
+        self._active: ActivePlan | None = None
+
+    @property
+    def active(self) -> ActivePlan:
+        if self._active is None:
+            raise RuntimeError("no plan is in force yet")
+        return self._active
+
+    def replace(self, active: ActivePlan) -> None:
+        self._active = active
+
+
 @dataclass(frozen=True, slots=True)
 class ContactCentre:
     """What the rest of the node has to know of its contact centre."""
@@ -97,6 +114,8 @@ class ContactCentre:
     callbacks: CallbackDesk
     door: Doorway
     act: MakeActions
+    plan: PlanInForce
+    originations: Originations
 
     @property
     def live_calls(self) -> LiveCalls:
@@ -115,8 +134,8 @@ class ContactCentre:
 
     def put_in_force(self, active: ActivePlan) -> None:
         """The queues and agents of this plan, from now on, for those who wait already too."""
+        self.plan.replace(active)
         plan, runner = active.plan, self.runner
-        self.callbacks.put_in_force(active)
         runner.configure([queue.settings for queue in plan.queues.values()])
         for agent in plan.agents.values():
             runner.post(LogIn(agent.profile))
@@ -136,11 +155,11 @@ async def contact_centre(
     metrics: Metrics,
     clock: Clock,
     look_up: LookupHandler,
-    overrides: Callable[[], Mapping[str, str]] = dict,
+    calendars: Callable[[], Mapping[str, str]],
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
-    `history`: the journal of before, for today's figures. `overrides`: calendars set by hand.
+    `history`: the journal of before, for today's figures.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
@@ -196,6 +215,7 @@ async def contact_centre(
         dialling = Dialling(outbound, conversations, addresses)
         sounds = QueueSounds(engine.rate)
         waiting = WaitingRoomParts(runner, forecasts, music, sounds)
+        plan = PlanInForce()
         callbacks = await stack.enter_async_context(
             CallbackDesk(
                 CallbackParts(
@@ -206,7 +226,8 @@ async def contact_centre(
                     conversations=conversations,
                     sounds=sounds,
                     forecasts=forecasts,
-                    overrides=overrides,
+                    active=lambda: plan.active,
+                    calendars=calendars,
                     open_player=open_player_to,
                     open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
                     notices=LoggedNotices(),
@@ -215,7 +236,6 @@ async def contact_centre(
         )
         metrics.watch_callbacks(callbacks.stats)
         queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
-        callbacks.attach(queues)
         actions = ActionParts(
             queues=queues,
             dialling=dialling,
@@ -224,6 +244,26 @@ async def contact_centre(
             ),
             look_up=look_up,
         )
+
+        def act(visitor: Visitor) -> CallActions:
+            return CallActions(actions, visitor)
+
+        originations = await stack.enter_async_context(
+            Originations(
+                OriginationParts(
+                    outbound=outbound,
+                    runner=runner,
+                    live_calls=live_calls,
+                    addresses=addresses,
+                    open_player=open_player_to,
+                    observer=observer,
+                    act=act,
+                    active=lambda: plan.active,
+                    world=lambda: (centre.facts(), calendars()),
+                )
+            )
+        )
+        callbacks.attach(queues, originations.carry_on)
         centre = ContactCentre(
             runner=runner,
             forecasts=forecasts,
@@ -234,7 +274,9 @@ async def contact_centre(
             outbound=outbound,
             callbacks=callbacks,
             door=door,
-            act=lambda visitor: CallActions(actions, visitor),
+            act=act,
+            plan=plan,
+            originations=originations,
         )
         async with asyncio.TaskGroup() as tasks:
             background = [

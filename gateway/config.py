@@ -229,6 +229,53 @@ class SpeechSettings(Section):
     """Language tag to the engine's voice: { en = "en-gb" }. One that isn't listed speaks with its tag."""
 
 
+class VoiceSettings(Section):
+    """Calls from apps, and agents' browsers (WebRTC)."""
+
+    app_secret: SecretStr | None = Field(None, min_length=32)
+    """What an app's server signs its callers' tokens with (HS256); without it only API keys are taken."""
+    sample_page: bool = False
+    """Serve /app with a token for whoever asks: to try, never to run."""
+    addresses: Annotated[tuple[Address, ...], BeforeValidator(_split_commas)] = ()
+    """Addresses of this machine that media uses; all but loopback's where it is empty."""
+    public_address: Address | None = None
+    """What the world sees them as, behind a NAT that keeps ports."""
+    udp_ports: Annotated[tuple[Port, Port], BeforeValidator(_split_commas)] = (40000, 49999)
+    """First and last; a call takes one, and a second one for a moment when its network changes."""
+    stun_urls: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ()
+    turn_urls: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ()
+    """Of a TURN server that shares turn_secret with this node (coturn: use-auth-secret)."""
+    turn_secret: SecretStr | None = None
+    turn_lifetime_s: float = Field(3600.0, ge=60, le=86400)
+    relay: Literal["off", "offer", "only"] = "off"
+    """Relay this node's own end too: for a node that browsers don't reach directly."""
+    codecs: Annotated[tuple[Literal["opus", "PCMU", "PCMA"], ...], BeforeValidator(_split_commas)] = (
+        "opus",
+        "PCMU",
+        "PCMA",
+    )
+    opus_complexity: int = Field(1, ge=0, le=10)
+    """More sounds a little better, and costs: 5 is twice 1."""
+    media_timeout_s: float = Field(10.0, ge=2, le=120)
+    resume_s: float = Field(30.0, ge=1, le=300)
+    """How long a call waits for its app to come back."""
+    native_socket: Literal["auto", "off"] = "auto"
+    """`off` sends packets through Python: to find out whether the fast path is at fault."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        first, last = self.udp_ports
+        if not 1024 <= first < last:
+            raise ValueError(f"udp_ports {first}-{last}: the first must be at least 1024 and below the last")
+        if bool(self.turn_urls) != (self.turn_secret is not None):
+            raise ValueError("turn_urls and turn_secret go together")
+        if self.relay != "off" and not self.turn_urls:
+            raise ValueError(f"relay is {self.relay}, but there is no turn_urls")
+        if not self.codecs or len(set(self.codecs)) < len(self.codecs):
+            raise ValueError("codecs names one twice, or none")
+        return self
+
+
 class StorageSettings(Section):
     """Where calls are recorded."""
 
@@ -311,6 +358,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     dialplan: DialplanSettings = DialplanSettings()
     speech: SpeechSettings = SpeechSettings()
+    voice: VoiceSettings = VoiceSettings()
     storage: StorageSettings = StorageSettings()
     calls: CallSettings = CallSettings()
     recording: RecordingSettings = RecordingSettings()

@@ -18,6 +18,7 @@ from gateway.api.dialplans import DialplanDesk
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk, ReportParts
 from gateway.api.server import HttpServer
+from gateway.api.voice import VoiceDesk
 from gateway.call.leg import CallLeg
 from gateway.centre import ContactCentre
 from gateway.clock import SystemClock
@@ -30,6 +31,7 @@ from gateway.dialplan.prompts import ActivePlan, activate
 from gateway.dialplan.reload import PlanKeeper
 from gateway.dialplan.versions import Loaded, VersionStore
 from gateway.errors import StartupError
+from gateway.handoff.tokens import TokenKey, TokenVerifier
 from gateway.queues.reports import thresholds_of
 from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
@@ -39,11 +41,14 @@ from gateway.storage.journal import JournalWriter
 from gateway.storage.journal_store import JournalStore
 from gateway.storage.unsaved import UnsavedCalls, UnsavedEvents
 from gateway.storage.writer import CallWriter
-from gateway.switch.metering import MetricsObserver
+from gateway.switch.metering import MetricsObserver, MetricsVoiceObserver
 from gateway.switch.ports import Player as CallPlayer
 from gateway.switch.recording import recorded
 from gateway.switch.session import SwitchServices
 from gateway.switch.switchboard import Switchboard
+from gateway.webrtc.endpoint import WebRtcEndpoint
+from gateway.webrtc.leg import WebRtcLeg
+from gateway.webrtc.settings import TurnServer, WebRtcSettings
 from media.bridge import Bridge
 from media.engine import Engine, EngineError, EngineSettings
 from media.engine import State as EngineState
@@ -72,6 +77,7 @@ class Desks:
     calendars: CalendarDesk = field(default_factory=CalendarDesk)
     floor: FloorDesk = field(default_factory=FloorDesk)
     reports: ReportDesk = field(default_factory=ReportDesk)
+    voice: VoiceDesk = field(default_factory=VoiceDesk)
 
 
 @asynccontextmanager
@@ -198,6 +204,7 @@ async def http_server(
         calendars=desks.calendars,
         floor=desks.floor,
         reports=desks.reports,
+        voice=desks.voice,
         origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
@@ -213,6 +220,64 @@ async def http_server(
 def _keyring(settings: Settings) -> Keyring:
     parts = (key.split(":") for key in settings.http.api_keys)
     return Keyring([HashedKey(Holder(name, Role(role)), sha256) for name, role, sha256 in parts])
+
+
+@asynccontextmanager
+async def voice_endpoint(
+    settings: Settings,
+    engine: Engine,
+    bridge: Bridge,
+    on_call: Callable[[WebRtcLeg], None],
+    metrics: Metrics,
+    desk: VoiceDesk,
+) -> AsyncIterator[WebRtcEndpoint]:
+    """Calls from apps, as long as the block lasts; then `desk` refuses them."""
+    clock = SystemClock()
+    endpoint = WebRtcEndpoint(
+        engine,
+        bridge,
+        _webrtc_settings(settings),
+        on_call,
+        observer=MetricsVoiceObserver(metrics),
+        epoch_s=lambda: clock.utc().timestamp(),
+    )
+    secret = settings.voice.app_secret
+    desk.verifier = TokenVerifier(_app_keys(settings), lambda: clock.utc().timestamp())
+    if secret is not None and settings.voice.sample_page:
+        desk.sample_secret = secret.get_secret_value()
+    async with endpoint:
+        desk.endpoint = endpoint
+        try:
+            yield endpoint
+        finally:
+            desk.endpoint = None
+
+
+def _app_keys(settings: Settings) -> list[TokenKey]:
+    """What verifies apps' tokens: one shared secret, for now."""
+    secret = settings.voice.app_secret
+    return [] if secret is None else [TokenKey("", "HS256", secret.get_secret_value())]
+
+
+def _webrtc_settings(settings: Settings) -> WebRtcSettings:
+    voice = settings.voice
+    turn = None
+    if voice.turn_urls and voice.turn_secret is not None:
+        turn = TurnServer(voice.turn_urls, voice.turn_secret.get_secret_value(), voice.turn_lifetime_s)
+    return WebRtcSettings(
+        addresses=voice.addresses,
+        public_address=voice.public_address,
+        udp_ports=voice.udp_ports,
+        stun_urls=voice.stun_urls,
+        turn=turn,
+        relay_own=voice.relay == "offer",
+        relay_only=voice.relay == "only",
+        codecs=voice.codecs,
+        opus_complexity=voice.opus_complexity,
+        resume_s=voice.resume_s,
+        media_timeout_s=voice.media_timeout_s,
+        native_socket=voice.native_socket == "auto",
+    )
 
 
 async def plan_keeper(settings: Settings, engine: Engine, metrics: Metrics) -> PlanKeeper:

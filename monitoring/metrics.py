@@ -167,6 +167,13 @@ class Metrics:
         )
         self.callers_lost = counter("callers_lost", "Callers and callbacks lost by a fault of ours.")
         self.internal_errors = counter("internal_errors", "Faults of our own that ended a call.", "component")
+        self.voice_sessions = gauge(
+            "voice_sessions", "Apps and desktops that are connected, or were a moment ago."
+        )
+        self.voice_faults = counter("voice_faults", "What apps and browsers did wrong, by kind.", "code")
+        self.webrtc_transports = counter(
+            "webrtc_transports", "WebRTC transports that were connected, by the way of their packets.", "path"
+        )
         self.draining = gauge("draining", "1 while the node refuses new calls because it is stopping.")
         self.node = Info("node", "What runs here.", namespace=NAMESPACE, registry=registry)
 

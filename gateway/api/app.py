@@ -17,10 +17,11 @@ from gateway.api import desktop as desktop_routes
 from gateway.api import dialplans as dialplan_routes
 from gateway.api import health as health_routes
 from gateway.api import live as live_routes
-from gateway.api import openapi, problems
+from gateway.api import openapi, problems, web
 from gateway.api import queues as queue_routes
 from gateway.api import recordings as recording_routes
 from gateway.api import reports as report_routes
+from gateway.api import voice as voice_routes
 from gateway.api.auth import Keyring
 from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
@@ -28,12 +29,13 @@ from gateway.api.limits import BodyLimit
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk
 from gateway.api.sockets import Gate
+from gateway.api.voice import VoiceDesk
 from gateway.version import VERSION
 from monitoring.health import Health
 from monitoring.metrics import Metrics
 
 HERE = Path(__file__).parent
-SOCKETS = ("desktop", "live")
+SOCKETS = ("desktop", "live", "voice")
 
 
 def create_app(
@@ -45,6 +47,7 @@ def create_app(
     calendars: CalendarDesk | None = None,
     floor: FloorDesk | None = None,
     reports: ReportDesk | None = None,
+    voice: VoiceDesk | None = None,
     origins: Sequence[str] = (),
 ) -> FastAPI:
     """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`.
@@ -73,6 +76,9 @@ def create_app(
     gate = Gate(keyring, origins)
     app.include_router(desktop_routes.routes(floor, gate))
     app.include_router(live_routes.routes(floor, gate))
+    voice = voice or VoiceDesk()
+    app.include_router(voice_routes.routes(voice, keyring, gate))
+    app.include_router(web.routes(voice))
     app.add_middleware(BodyLimit)
     openapi.describe(app)
     # As open as /openapi.json, and no more of a secret.

@@ -15,7 +15,7 @@ BACKLOG = 128
 GRACE_S = 3
 MAX_MESSAGE = 64 * 1024
 """Bytes of one WebSocket message from a client; a command is a few hundred."""
-PING_S = 20.0
+PING_S = 10.0
 """How often a WebSocket is asked whether its peer still lives, and how long it may take to say so."""
 
 

@@ -54,7 +54,7 @@ class Gate:
     ) -> Holder | None:
         """Accept the socket; None when it was refused. `check` raises HTTPException for who may not."""
         try:
-            self._check_origin(socket)
+            self.check_origin(socket)
             holder = self._holder(socket)
             check(holder)
         except HTTPException as refusal:
@@ -63,8 +63,11 @@ class Gate:
         await socket.accept(subprotocol=protocol if protocol in _offered(socket) else None)
         return holder
 
-    def _check_origin(self, socket: WebSocket) -> None:
-        """Programs send none. Behind a proxy that speaks TLS the scheme differs, so only the host counts."""
+    def check_origin(self, socket: WebSocket) -> None:
+        """HTTPException when the page may not connect.
+
+        Programs send no origin. Behind a proxy that speaks TLS the scheme differs, so only the host counts.
+        """
         origin = socket.headers.get("origin")
         if origin is None or origin.lower() in self._origins:
             return

@@ -14,6 +14,7 @@ from typing import assert_never
 from structlog.typing import FilteringBoundLogger
 
 from gateway.call.cause import Cause
+from gateway.call.screen import NO_SCREEN, CallerScreen
 from gateway.dialplan.interpreter import begin, step
 from gateway.dialplan.model import Plan, Prompt, Route
 from gateway.dialplan.performing import perform
@@ -56,6 +57,7 @@ from gateway.dialplan.run import (
     TimerFired,
     observe,
 )
+from gateway.dialplan.showing import shown
 from gateway.errors import LegEnded
 
 OutcomeHandler = Callable[[NodeLeft], None]
@@ -73,7 +75,7 @@ class Executor:
     """Runs `route`'s flow of `plan` on one call. `log` has the call's keys bound already.
 
     `facts`: what is known of the call; its `epoch_s` is on the clock of `timers`. `world`: asked before every
-    step, so that expressions see the queues as they are.
+    step, so that expressions see the queues as they are. `screen`: shows what is spoken.
     """
 
     def __init__(
@@ -88,11 +90,13 @@ class Executor:
         facts: Facts | None = None,
         actions: Actions | None = None,
         world: World | None = None,
+        screen: CallerScreen = NO_SCREEN,
     ) -> None:
         self._plan = plan
         self._state = begin(plan, route, facts)
         self._actions = actions if actions is not None else NoActions()
         self._world = world
+        self._screen = screen
         self._action: asyncio.Task[None] | None = None
         self._keys: asyncio.Queue[str] = asyncio.Queue()
         self._control = control
@@ -131,7 +135,10 @@ class Executor:
         node = self._state.node
         if self._world is not None:
             self._state = observe(self._state, *self._world())
+        before = self._state
         self._state, effects = step(self._plan, self._state, event, self._timers.time())
+        if (view := shown(self._plan, before, self._state, effects)) is not False:
+            self._screen.show_prompt(view)
         if self._state.node != node:
             self._log.info("node_entered", flow=self._state.flow, node=self._state.node)
         for effect in effects:

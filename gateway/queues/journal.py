@@ -26,9 +26,8 @@ class JournalKind(Enum):
     MISSED = "entry.missed"  # RINGNOANSWER (no_answer), RINGCANCELED (caller_gone). offer, reason, rang_s
     ACCEPTED = "entry.accepted"  # offer, rang_s
     CONNECTED = "entry.connected"  # CONNECT. offer, wait_s, rang_s
-    RETURNED = (
-        "entry.returned"  # to its place: reason; "caller_returned": a callback's customer is on the line
-    )
+    # To its place. reason, not_before; "caller_returned": a callback's customer is on the line, and waits
+    RETURNED = "entry.returned"
     ABANDONED = "entry.abandoned"  # ABANDON. position, original_position, wait_s
     # EXITWITHKEY, EXITWITHTIMEOUT, EXITEMPTY, WITHDRAW, by `reason`. reason, position, wait_s
     LEFT = "entry.left"

@@ -83,7 +83,7 @@ def follow(entry: OpenEntry | None, event: JournalEvent) -> OpenEntry | None:
                 call_id = _call_of(entry, event)
                 return replace(entry, state=EntryState.WAITING, agent="", not_before=None, call_id=call_id)
             state = EntryState.CALLBACK_WAITING if entry.callback else EntryState.WAITING
-            return replace(entry, state=state, agent="")
+            return replace(entry, state=state, agent="", not_before=_not_before(entry, event))
         case JournalKind.CONNECTED:
             return replace(
                 entry, state=EntryState.CONNECTED, agent=event.agent, call_id=_call_of(entry, event)
@@ -115,7 +115,7 @@ def _joined(event: JournalEvent) -> OpenEntry:
         id=event.entry,
         queue=event.queue,
         state=EntryState.CALLBACK_WAITING if details.get("callback") else EntryState.WAITING,
-        enqueued_at=number_of(details, "enqueued_at", at),
+        enqueued_at=at,
         joined_at=at,
         call_id=event.call_id,
     )
@@ -135,11 +135,17 @@ def _updated(entry: OpenEntry, event: JournalEvent) -> OpenEntry:
         ani=str(details.get("ani", entry.ani)),
         dnis=str(details.get("dnis", entry.dnis)),
         number=str(details.get("number", entry.number)),
-        not_before=optional_number(details, "not_before") if "not_before" in details else entry.not_before,
+        enqueued_at=number_of(details, "enqueued_at", entry.enqueued_at),
+        not_before=_not_before(entry, event),
         envelope=str(details.get("envelope", entry.envelope)),
         call_id=_call_of(entry, event),
         details={**entry.details, **{name: value for name, value in details.items() if name not in _COLUMNS}},
     )
+
+
+def _not_before(entry: OpenEntry, event: JournalEvent) -> float | None:
+    details = event.details
+    return optional_number(details, "not_before") if "not_before" in details else entry.not_before
 
 
 def _call_of(entry: OpenEntry, event: JournalEvent) -> str:

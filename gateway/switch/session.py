@@ -17,6 +17,7 @@ import structlog
 
 from gateway.call.cause import Cause
 from gateway.call.cdr import CallRecord
+from gateway.call.context import context_of
 from gateway.call.leg import (
     Answered,
     CallLeg,
@@ -28,6 +29,7 @@ from gateway.call.leg import (
     MediaDirectionChanged,
     Ringing,
 )
+from gateway.call.screen import screen_of
 from gateway.clock import Clock
 from gateway.dialplan.executor import Executor
 from gateway.dialplan.model import Route, Unrouted
@@ -166,6 +168,7 @@ class CallSession:
             facts=self._facts(),
             actions=self._actions(),
             world=self._services.world,
+            screen=screen_of(self._leg),
         )
 
     def _actions(self) -> Actions:
@@ -187,6 +190,7 @@ class CallSession:
                 "technology": leg.technology.value,
                 "headers": {h: leg.headers[h] for h in self._services.headers_in if h in leg.headers},
             },
+            context=context_of(leg),
             epoch_s=clock.utc().timestamp() - timers.time(),
         )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +22,6 @@ from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.queues.estimate import Estimate, Promise
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import JournalKind
-from gateway.queues.phrases import WaitPhrase, phrase_of
 from gateway.queues.runner import QueueRunner
 from gateway.queues.waiting import Announcer, ExpectedWait, Heard, Saying
 from gateway.switch.control import LegControl
@@ -168,7 +166,9 @@ class WaitingRoom:
         now, position = self._runner.now, self._runner.position(self._entry)
         estimate = self._parts.forecasts.of(self._entry)
         self._show(position, None if estimate is None else (estimate.low_s, estimate.high_s))
-        promise, phrase = self._phrase(estimate)
+        promise, phrase = (
+            (self._told.promise, None) if estimate is None else self._told.promise.tell(estimate)
+        )
         if self._asked:
             self._asked = False
             sayings = self._announcer.answer(now, position, phrase)
@@ -187,15 +187,6 @@ class WaitingRoom:
             details["estimate_s"] = round(estimate.median_s, 1)
             details["low_s"], details["high_s"] = round(estimate.low_s, 1), round(estimate.high_s, 1)
         self._runner.record(JournalKind.ANNOUNCED, entry=self._entry, queue=self._queue.name, details=details)
-
-    def _phrase(self, estimate: Estimate | None) -> tuple[Promise, WaitPhrase | None]:
-        """How the estimate would be told, and what would then be promised."""
-        promise = copy(self._told.promise)
-        if estimate is None:
-            return promise, None
-        told = promise.tell(estimate)
-        reason = None if told.reason is None else told.reason.value
-        return promise, phrase_of(told.phrase.value, told.minutes, reason)
 
     async def _announce(self, sayings: Sequence[Saying]) -> None:
         try:

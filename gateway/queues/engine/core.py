@@ -118,10 +118,10 @@ class QueueEngine:
     def agent(self, agent: str) -> AgentView | None:
         """An agent who has logged in since the start, logged out again too."""
         known = self._floor.agents.get(agent)
-        return None if known is None else known.view(self._floor.now)
+        return None if known is None else known.view()
 
     def agents(self) -> tuple[AgentView, ...]:
-        return tuple(agent.view(self._floor.now) for agent in self._floor.agents.values())
+        return tuple(agent.view() for agent in self._floor.agents.values())
 
     # ---- inside
 
@@ -146,12 +146,10 @@ class QueueEngine:
             while floor.stale:
                 place = next(iter(floor.stale))
                 del floor.stale[place]
-                if place.state in PLACED:
-                    entering.review(floor, place)
+                entering.review(floor, place)
             while floor.thinned:
                 leaving.empty(floor, floor.thinned.popitem()[0])
-            if not floor.stale:
-                matching.match(floor)
+            matching.match(floor)
 
     def _apply(self, event: Event) -> None:
         floor = self._floor
