@@ -137,7 +137,6 @@ class ContactCentre:
         """The queues and agents of this plan, from now on, for those who wait already too."""
         self.plan.replace(active)
         plan, runner = active.plan, self.runner
-        self.callbacks.put_in_force(active)
         runner.configure([queue.settings for queue in plan.queues.values()])
         for agent in plan.agents.values():
             runner.post(LogIn(agent.profile))
@@ -157,13 +156,12 @@ async def contact_centre(
     metrics: Metrics,
     clock: Clock,
     look_up: LookupHandler,
-    overrides: Callable[[], Mapping[str, str]] = dict,
+    calendars: Callable[[], Mapping[str, str]],
     remains: Remains = NOTHING,
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
-    `history`: the journal of before, for today's figures. `overrides`: calendars set by hand. `remains`: what
-    the last run left open.
+    `history`: the journal of before, for today's figures. `remains`: what the last run left open.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
@@ -219,6 +217,7 @@ async def contact_centre(
         dialling = Dialling(outbound, conversations, addresses)
         sounds = QueueSounds(engine.rate)
         waiting = WaitingRoomParts(runner, forecasts, music, sounds)
+        plan = PlanInForce()
         callbacks = await stack.enter_async_context(
             CallbackDesk(
                 CallbackParts(
@@ -229,7 +228,8 @@ async def contact_centre(
                     conversations=conversations,
                     sounds=sounds,
                     forecasts=forecasts,
-                    overrides=overrides,
+                    active=lambda: plan.active,
+                    calendars=calendars,
                     open_player=open_player_to,
                     open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
                     notices=LoggedNotices(),
@@ -238,7 +238,6 @@ async def contact_centre(
         )
         metrics.watch_callbacks(callbacks.stats)
         queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
-        callbacks.attach(queues)
         actions = ActionParts(
             queues=queues,
             dialling=dialling,
@@ -247,7 +246,6 @@ async def contact_centre(
             ),
             look_up=look_up,
         )
-        plan = PlanInForce()
 
         def act(visitor: Visitor) -> CallActions:
             return CallActions(actions, visitor)
@@ -263,10 +261,11 @@ async def contact_centre(
                     observer=observer,
                     act=act,
                     active=lambda: plan.active,
-                    world=lambda: (centre.facts(), overrides()),
+                    world=lambda: (centre.facts(), calendars()),
                 )
             )
         )
+        callbacks.attach(queues, originations.carry_on)
         centre = ContactCentre(
             runner=runner,
             forecasts=forecasts,

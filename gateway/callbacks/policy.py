@@ -67,6 +67,9 @@ class Slots:
     days: int = 7
 
 
+ANY_NUMBER: Final = NumberRules()
+
+
 @dataclass(frozen=True, slots=True)
 class CallbackPolicy:
     """The rules of one queue.
@@ -81,7 +84,7 @@ class CallbackPolicy:
     attempts: int = 3
     gaps_s: Mapping[DialOutcome, float] = field(default_factory=lambda: DEFAULT_GAPS_S)
     hours: CallingHours = DAYTIME
-    numbers: NumberRules = NumberRules()
+    numbers: NumberRules = ANY_NUMBER
     per_identity: int = 5
     per_number: int = 5
     slots: Slots | None = None

@@ -113,7 +113,8 @@ KEYS: Final[Mapping[str, Key]] = MappingProxyType(
         "first": group.choice("who is dialled first: `agent_first` or `customer_first`", DEFAULT.first),
         "ring": key.duration("how long the customer's phone rings", DEFAULT.ring_s, 5.0, 120.0),
         "answer": key.duration(
-            "customer first: how long they may take to press 1, greeting included", DEFAULT.answer_s, 5.0, 60.0
+            "customer first: how long they may take to press 1, greeting included",
+            DEFAULT.answer_s, 5.0, 60.0,
         ),
         "attempts": key.count("tries in all", DEFAULT.attempts, 20, 1),
         "gaps": group.group("pauses before the next try, by how the last one came out", GAP_KEYS),

@@ -73,6 +73,7 @@ def accept(floor: Floor, offer: OpenOffer) -> None:
     if place.accepted is not None:
         return
     place.accepted, offer.accepted = offer, True
+    floor.stale[place] = None
     agent.misses = agent.failures = 0
     agent.call_line = place.line
     duty.signal(floor, agent, AgentSignal.ANSWERED)

@@ -61,7 +61,7 @@ def settle(floor: Floor, place: Place) -> None:
         place.holder.held[place] = None
     if place.offerable(floor.now):
         if place.holder is None:
-            place.lane.ready.add(place)
+            place.lane.add_ready(place)
             place.ready = True
         floor.fresh[place] = None
     floor.deadlines.set(place, min(_changes(floor, place), default=None))
@@ -159,7 +159,7 @@ def _held_until(place: Place) -> float:
 def unready(place: Place) -> None:
     """Nobody is to find the entry, until it is settled again."""
     if place.ready:
-        place.lane.ready.remove(place)
+        place.lane.remove_ready(place)
     place.ready = False
     if place.holder is not None:
         del place.holder.held[place]

@@ -1,8 +1,9 @@
 """The plan of the queues under test: what each queue is there for, and who serves it.
 
 Music is 300 Hz. What callers are told is a tone each: 500 Hz the position, 850 Hz that they are being
-connected; agents are whispered 1500 Hz. The number of a callback is read back as 1300 Hz, that it is kept is 1700 Hz, and
-the question of whoever calls in while it is pending is 2000 Hz. So a tone tells what is heard, and nothing has to be understood.
+connected; agents are whispered 1500 Hz. The number of a callback is read back as 1300 Hz, that it is kept
+is 1700 Hz, and what is asked of whoever calls in meanwhile is 2000 Hz. So a tone tells what is heard, and
+nothing has to be understood.
 """
 
 from __future__ import annotations
@@ -59,11 +60,12 @@ QUEUES: Final[Mapping[str, str]] = {
     ),
     "calling": (
         f'{{{_COMMON}, {_SILENT}, keys: {{"1": callback}}, '
-        "callback: {hours: always, country: DE, ring: 8s, gaps: {busy: 1s, no_answer: 1s}}}"
+        "callback: {hours: always, country: DE, ring: 8s, per_caller: 0, per_number: 0, "
+        "gaps: {busy: 1s, no_answer: 1s}}}"
     ),
     "calling_first": (
         f'{{{_COMMON}, {_SILENT}, keys: {{"1": callback}}, '
-        "callback: {first: customer_first, hours: always, country: DE, ring: 8s, answer: 10s, "
+        "callback: {first: customer_first, hours: always, country: DE, ring: 8s, answer: 10s, per_number: 0, "
         "machine: message, gaps: {busy: 1s, machine: 2s}, "
         "greeting: {play: 1300.wav}, message: {play: 1700.wav}}}"
     ),

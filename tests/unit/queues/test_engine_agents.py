@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.agents.presence import AgentState, Presence
+from gateway.agents.profile import Membership
 from gateway.queues.journal import JournalKind
 from gateway.queues.settings import QueueSettings, Strategy
 from gateway.queues.signals import (
@@ -237,16 +238,32 @@ def test_several_who_become_free_at_once_take_the_first_entries_each_as_the_stra
     assert floor.offers == [("law", "bob"), ("english", "ann")]
 
 
-def test_one_who_became_free_finds_the_entry_taken_by_a_better_one() -> None:
-    floor = FloorDriver(QueueSettings("all", strategy=Strategy.RING_ALL), QueueSettings("q"))
-    floor.agent("ann", ("all", "q"))
-    floor.agent("bob", ("all", "q"))
+def test_one_who_became_free_looks_on_when_a_better_one_takes_the_first_entry() -> None:
+    floor = FloorDriver(
+        QueueSettings("all", strategy=Strategy.RING_ALL), QueueSettings("q", strategy=Strategy.ORDERED)
+    )
+    floor.agent("ann", {"all": Membership(), "q": Membership(order=2)})
+    floor.agent("bob", {"all": Membership(), "q": Membership(order=1)})
     floor.enqueue("e1", "all")
-    floor.enqueue("only")
+    floor.enqueue("first")
+    floor.enqueue("second")
 
     floor.tell(Leave("e1", Leaving.KEY))
 
-    assert floor.offers == [("only", "ann")]
+    assert floor.offers == [("first", "bob"), ("second", "ann")]
+
+
+def test_each_who_became_free_gets_one() -> None:
+    floor = FloorDriver(QueueSettings("all", strategy=Strategy.RING_ALL), QueueSettings("q"))
+    for name in ("ann", "bob", "cat"):
+        floor.agent(name, ("all", "q"))
+    floor.enqueue("e1", "all")
+    floor.enqueue("first")
+    floor.enqueue("second")
+
+    floor.tell(Leave("e1", Leaving.KEY))
+
+    assert floor.offers == [("first", "ann"), ("second", "bob")]
 
 
 def test_who_comes_back_from_a_break_begins_anew_with_what_they_declined() -> None:

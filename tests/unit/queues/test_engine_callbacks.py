@@ -247,3 +247,21 @@ def test_a_callback_that_is_given_up_has_left(reason: Leaving) -> None:
     assert floor.engine.callback_of("q", "kim") is None
     floor.enqueue("e5", identity="kim")
     assert floor.see("e5").enqueued_at == floor.see("e5").joined_at
+
+
+def test_a_callback_waits_for_the_agent_of_before_when_its_time_has_come() -> None:
+    floor = FloorDriver(QueueSettings("q", sticky_s=30))
+    floor.agent("ann")
+    floor.agent("bob")
+    floor.enqueue("slot", callback=True, sticky="ann", not_before=floor.now + 100)
+    floor.enqueue("e1")
+    floor.accept("e1-1")
+    floor.end("e1", "ann")
+    assert floor.offers == []
+    floor.enqueue("e2", sticky="ann")
+    floor.accept("e2-1")
+
+    floor.wait(110)
+    assert floor.offers == []
+    floor.wait(20)
+    assert floor.offers == [("slot", "bob")]

@@ -274,7 +274,8 @@ def test_a_requeued_entry_stands_where_its_enqueue_time_puts_it() -> None:
     assert floor.all(Moved) == [Moved("e1", "r")]
     assert floor.order("r") == ["e1", "busy", "e2"]
     assert dict(floor.see("e1").skills) == {"law": 1}
-    assert dict(floor.last(JournalKind.REQUEUED).details) == {"from": "q", "by": "ann"}
+    details = floor.last(JournalKind.REQUEUED).details
+    assert (details["from"], details["by"], details["skills"]) == ("q", "ann", {"law": 1})
     floor.tell(Tick())
     assert floor.order("r") == ["e1", "busy", "e2"]
 
@@ -302,3 +303,17 @@ def test_an_entry_can_be_requeued_after_its_agent_has_gone() -> None:
     floor.wait(5)
     assert floor.offers == [("e1", "ann")]
     assert floor.tell(Requeue("e1")) == ()
+
+
+def test_an_entry_that_is_sent_to_one_agent_waits_for_that_one_for_a_while() -> None:
+    floor = FloorDriver()
+    for name in ("ann", "bob"):
+        floor.agent(name)
+        floor.enqueue(f"of {name}")
+        floor.accept(f"of {name}-1")
+    floor.agent("cat")
+
+    floor.tell(Requeue("of ann", sticky="bob"))
+    assert floor.offers == []
+    floor.wait(30)
+    assert floor.offers == [("of ann", "cat")]

@@ -41,7 +41,8 @@ def test_a_priority_changes_at_once_and_is_journalled() -> None:
     floor.tell(SetPriority("e2", 5, by="boss"))
 
     assert floor.order() == ["e2", "busy", "e1"]
-    assert dict(floor.last(JournalKind.PRIORITY).details) == {"from": 0, "to": 5, "by": "boss"}
+    details = floor.last(JournalKind.PRIORITY).details
+    assert (details["from"], details["to"], details["by"]) == (0, 5, "boss")
     assert floor.tell(SetPriority("e2", 5)) == ()
     assert floor.tell(SetPriority("gone", 5)) == ()
 

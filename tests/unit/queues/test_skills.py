@@ -22,5 +22,12 @@ def test_at_each_step_the_priority_rises_by_one_and_the_next_step_is_later(
         now = following
 
 
+def test_an_instant_before_a_step_the_priority_has_not_risen_yet() -> None:
+    every_s, before = 9.532993969345519, 695.9085597622228  # rounding makes their quotient a whole number
+    assert before / every_s == 73
+    assert before < 73 * every_s
+    assert effective_priority(PriorityRise(every_s), 0, 0.0, before) == 72
+
+
 def test_a_priority_does_not_rise_before_it_was_enqueued() -> None:
     assert effective_priority(PriorityRise(10), 3, enqueued_at=100, now=50) == 3
