@@ -124,7 +124,7 @@ class Centre:
 
 @asynccontextmanager
 async def contact_centre(
-    directory: Path, agents: Iterable[str], *, rtp_ports: int = 400
+    directory: Path, agents: Iterable[str], *, rtp_ports: int = 400, max_calls: int = 100
 ) -> AsyncIterator[Centre]:
     """A node with the queues of `plan.py` and these agents, all logged out."""
     key = new_key()
