@@ -124,9 +124,17 @@ class Centre:
 
 @asynccontextmanager
 async def contact_centre(
-    directory: Path, agents: Iterable[str], *, rtp_ports: int = 400, max_calls: int = 100
+    directory: Path,
+    agents: Iterable[str],
+    *,
+    rtp_ports: int = 400,
+    max_calls: int = 100,
+    trunk: UserAgent | None = None,
 ) -> AsyncIterator[Centre]:
-    """A node with the queues of `plan.py` and these agents, all logged out."""
+    """A node with the queues of `plan.py` and these agents, all logged out.
+
+    `trunk`: who gets the calls to numbers.
+    """
     key = new_key()
     async with AsyncExitStack() as stack:
         phones = {
@@ -135,7 +143,15 @@ async def contact_centre(
         }
         plan = write_plan(directory / "dialplan", {agent.id: agent.phone.uri for agent in phones.values()})
         environment = {"RINGBACK_HTTP__API_KEYS": f"boss:admin:{hash_of(key)}"}
-        gateway = Gateway(directory / "gateway", dialplan=plan, environment=environment, rtp_ports=rtp_ports)
+        if trunk is not None:
+            environment["RINGBACK_SIP__OUTBOUND"] = f"sip:{{number}}@{LOOPBACK}:{trunk.port}"
+        gateway = Gateway(
+            directory / "gateway",
+            dialplan=plan,
+            environment=environment,
+            rtp_ports=rtp_ports,
+            max_calls=max_calls,
+        )
         await stack.enter_async_context(gateway)
         yield Centre(gateway, key, phones, stack)
 
