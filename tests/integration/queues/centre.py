@@ -124,18 +124,35 @@ class Centre:
 
 @asynccontextmanager
 async def contact_centre(
-    directory: Path, agents: Iterable[str], *, rtp_ports: int = 400
+    directory: Path,
+    agents: Iterable[str],
+    *,
+    browsers: Iterable[str] = (),
+    keys: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    rtp_ports: int = 400,
 ) -> AsyncIterator[Centre]:
-    """A node with the queues of `plan.py` and these agents, all logged out."""
+    """A node with the queues of `plan.py` and these agents, all logged out.
+
+    `browsers`: agents without a phone; `keys`: more API keys, "NAME:ROLE" to the key.
+    """
     key = new_key()
+    admitted = ",".join(
+        f"{holder}:{hash_of(made)}" for holder, made in {"boss:admin": key, **(keys or {})}.items()
+    )
     async with AsyncExitStack() as stack:
         phones = {
             agent: Agent(agent, await stack.enter_async_context(await UserAgent.open(agent)))
             for agent in agents
         }
-        plan = write_plan(directory / "dialplan", {agent.id: agent.phone.uri for agent in phones.values()})
-        environment = {"RINGBACK_HTTP__API_KEYS": f"boss:admin:{hash_of(key)}"}
-        gateway = Gateway(directory / "gateway", dialplan=plan, environment=environment, rtp_ports=rtp_ports)
+        devices = {agent.id: agent.phone.uri for agent in phones.values()} | dict.fromkeys(browsers, "")
+        plan = write_plan(directory / "dialplan", devices)
+        gateway = Gateway(
+            directory / "gateway",
+            dialplan=plan,
+            environment={"RINGBACK_HTTP__API_KEYS": admitted, **(environment or {})},
+            rtp_ports=rtp_ports,
+        )
         await stack.enter_async_context(gateway)
         yield Centre(gateway, key, phones, stack)
 
