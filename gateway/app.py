@@ -115,6 +115,7 @@ class _Node:
                 metrics,
                 SystemClock(),
                 look_up,
+                overrides.states,
             )
         )
         services = parts.services(settings, engine, bridge, writer, metrics, overrides, centre)

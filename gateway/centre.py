@@ -45,10 +45,11 @@ from gateway.switch.feature_codes import Feature
 from gateway.switch.live_calls import CallChanged, LiveCalls, RecordingState
 from gateway.switch.music import MusicOnHold
 from gateway.switch.offers import OfferDesk
+from gateway.switch.origination import OriginationParts, Originations
 from gateway.switch.outbound import Dialler, Outbound
 from gateway.switch.ports import CallLog, CallObserver
 from gateway.switch.queue_sounds import QueueSounds
-from gateway.switch.queueing import QueueParts
+from gateway.switch.queueing import QueueParts, Visitor
 from gateway.switch.recording_store import Keeping, RecordingStore
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
@@ -97,6 +98,22 @@ class Media:
     recorder: Recorder
 
 
+class PlanInForce:
+    """The plan that whatever begins now goes by. There is one before the first call."""
+
+    def __init__(self) -> None:
+        self._active: ActivePlan | None = None
+
+    @property
+    def active(self) -> ActivePlan:
+        if self._active is None:
+            raise RuntimeError("no plan is in force yet")
+        return self._active
+
+    def replace(self, active: ActivePlan) -> None:
+        self._active = active
+
+
 @dataclass(frozen=True, slots=True)
 class ContactCentre:
     """What the rest of the node has to know of its contact centre."""
@@ -110,6 +127,8 @@ class ContactCentre:
     outbound: Outbound
     door: Doorway
     act: MakeActions
+    plan: PlanInForce
+    originations: Originations
 
     @property
     def live_calls(self) -> LiveCalls:
@@ -128,6 +147,7 @@ class ContactCentre:
 
     def put_in_force(self, active: ActivePlan) -> None:
         """The queues and agents of this plan, from now on, for those who wait already too."""
+        self.plan.replace(active)
         plan, runner = active.plan, self.runner
         runner.configure([queue.settings for queue in plan.queues.values()])
         for agent in plan.agents.values():
@@ -148,6 +168,7 @@ async def contact_centre(
     metrics: Metrics,
     clock: Clock,
     look_up: LookupHandler,
+    calendars: Callable[[], Mapping[str, str]],
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
@@ -215,6 +236,26 @@ async def contact_centre(
             ),
             look_up=look_up,
         )
+        plan = PlanInForce()
+
+        def act(visitor: Visitor) -> CallActions:
+            return CallActions(actions, visitor)
+
+        originations = await stack.enter_async_context(
+            Originations(
+                OriginationParts(
+                    outbound=outbound,
+                    runner=runner,
+                    live_calls=live_calls,
+                    addresses=addresses,
+                    open_player=open_player_to,
+                    observer=observer,
+                    act=act,
+                    active=lambda: plan.active,
+                    world=lambda: (centre.facts(), calendars()),
+                )
+            )
+        )
         centre = ContactCentre(
             runner=runner,
             forecasts=forecasts,
@@ -224,7 +265,9 @@ async def contact_centre(
             recordings=recordings,
             outbound=outbound,
             door=door,
-            act=lambda visitor: CallActions(actions, visitor),
+            act=act,
+            plan=plan,
+            originations=originations,
         )
         async with asyncio.TaskGroup() as tasks:
             background = [

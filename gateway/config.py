@@ -254,8 +254,8 @@ class VoiceSettings(Section):
         "PCMU",
         "PCMA",
     )
-    opus_complexity: int = Field(2, ge=0, le=10)
-    """More sounds a little better, and costs: 10 is about three times 2."""
+    opus_complexity: int = Field(1, ge=0, le=10)
+    """More sounds a little better, and costs: 5 is twice 1."""
     media_timeout_s: float = Field(10.0, ge=2, le=120)
     resume_s: float = Field(30.0, ge=1, le=300)
     """How long a call waits for its app to come back."""

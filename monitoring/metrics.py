@@ -149,7 +149,9 @@ class Metrics:
         self.offers = counter("offers", "Offers to agents, by what came of them.", *queue, "result")
         self.callers_lost = counter("callers_lost", "Callers and callbacks lost by a fault of ours.")
         self.internal_errors = counter("internal_errors", "Faults of our own that ended a call.", "component")
-        self.voice_sessions = gauge("voice_sessions", "Apps and desktops that are connected, or were a moment ago.")
+        self.voice_sessions = gauge(
+            "voice_sessions", "Apps and desktops that are connected, or were a moment ago."
+        )
         self.voice_faults = counter("voice_faults", "What apps and browsers did wrong, by kind.", "code")
         self.webrtc_transports = counter(
             "webrtc_transports", "WebRTC transports that were connected, by the way of their packets.", "path"

@@ -60,8 +60,8 @@ class QueueSettings:
     name: str
     strategy: Strategy = Strategy.LONGEST_IDLE
     weight: int = 0
-    capacity: int | None = None  # entries that wait at a time; None: no limit
-    maximum_wait_s: float | None = None
+    capacity: int | None = None  # callers who wait at a time; callbacks hold no line. None: no limit
+    maximum_wait_s: float | None = None  # of callers, from joining; not while an agent is being asked
     overflow: str | None = None  # where entries go after `maximum_wait_s`, keeping their enqueue time
     join: Staffing = Staffing.ON_DUTY  # a queue that isn't staffed so refuses new callers ("closed")
     stay: Staffing = Staffing.LOGGED_IN  # and one that isn't staffed so lets its callers go ("left_empty")

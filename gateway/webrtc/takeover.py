@@ -67,6 +67,7 @@ def problem() -> str | None:
     loop = asyncio.get_running_loop()
     needed = {
         "loop._remove_reader": hasattr(loop, "_remove_reader"),
+        "RTCCertificate._create_ssl_context": hasattr(RTCCertificate, "_create_ssl_context"),
         "RTCDtlsTransport._setup_srtp": hasattr(RTCDtlsTransport, "_setup_srtp"),
         "SRTPProtectionProfile.get_key_and_salt": hasattr(SRTP_PROFILES[0], "get_key_and_salt"),
         "StunProtocol.datagram_received": hasattr(aioice.ice.StunProtocol, "datagram_received"),
@@ -82,6 +83,17 @@ def _profiles() -> list[Any]:
     native = srtp_profiles()
     usable = [profile for profile in SRTP_PROFILES if profile.openssl_profile.decode() in native]
     return sorted(usable, key=lambda profile: native.index(profile.openssl_profile.decode()))
+
+
+class NodeCertificate(RTCCertificate):
+    """One certificate and one OpenSSL context for all connections of a node; aiortc makes a context for each."""
+
+    _context: Any = None
+
+    def _create_ssl_context(self, srtp_profiles: Any) -> Any:
+        if self._context is None:
+            self._context = super()._create_ssl_context(srtp_profiles)
+        return self._context
 
 
 class KeyedDtls(RTCDtlsTransport):

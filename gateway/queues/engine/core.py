@@ -146,12 +146,10 @@ class QueueEngine:
             while floor.stale:
                 place = next(iter(floor.stale))
                 del floor.stale[place]
-                if place.state in PLACED:
-                    entering.review(floor, place)
+                entering.review(floor, place)
             while floor.thinned:
                 leaving.empty(floor, floor.thinned.popitem()[0])
-            if not floor.stale:
-                matching.match(floor)
+            matching.match(floor)
 
     def _apply(self, event: Event) -> None:
         floor = self._floor

@@ -42,8 +42,6 @@ def make(floor: Floor, place: Place, agent: Agent) -> None:
     offer = OpenOffer(f"{place.id}-{place.made}", place, agent)
     floor.offers[offer.id] = offer
     agent.offer = offer
-    if place.offers is None:
-        place.offers = {}
     place.offers[offer.id] = offer
     line = place.line
     line.turn += 1
@@ -74,6 +72,7 @@ def accept(floor: Floor, offer: OpenOffer) -> None:
     if place.accepted is not None:
         return
     place.accepted, offer.accepted = offer, True
+    floor.stale[place] = None
     agent.misses = agent.failures = 0
     agent.call_line = place.line
     duty.signal(floor, agent, AgentSignal.ANSWERED)
