@@ -127,28 +127,36 @@ async def contact_centre(
     directory: Path,
     agents: Iterable[str],
     *,
+    browsers: Iterable[str] = (),
+    keys: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
     rtp_ports: int = 400,
     max_calls: int = 100,
     trunk: UserAgent | None = None,
 ) -> AsyncIterator[Centre]:
     """A node with the queues of `plan.py` and these agents, all logged out.
 
-    `trunk`: who gets the calls to numbers.
+    `browsers`: agents without a phone; `keys`: more API keys, "NAME:ROLE" to the key. `trunk`: who gets the
+    calls to numbers.
     """
     key = new_key()
+    admitted = ",".join(
+        f"{holder}:{hash_of(made)}" for holder, made in {"boss:admin": key, **(keys or {})}.items()
+    )
     async with AsyncExitStack() as stack:
         phones = {
             agent: Agent(agent, await stack.enter_async_context(await UserAgent.open(agent)))
             for agent in agents
         }
-        plan = write_plan(directory / "dialplan", {agent.id: agent.phone.uri for agent in phones.values()})
-        environment = {"RINGBACK_HTTP__API_KEYS": f"boss:admin:{hash_of(key)}"}
+        devices = {agent.id: agent.phone.uri for agent in phones.values()} | dict.fromkeys(browsers, "")
+        plan = write_plan(directory / "dialplan", devices)
+        variables = {"RINGBACK_HTTP__API_KEYS": admitted, **(environment or {})}
         if trunk is not None:
-            environment["RINGBACK_SIP__OUTBOUND"] = f"sip:{{number}}@{LOOPBACK}:{trunk.port}"
+            variables["RINGBACK_SIP__OUTBOUND"] = f"sip:{{number}}@{LOOPBACK}:{trunk.port}"
         gateway = Gateway(
             directory / "gateway",
             dialplan=plan,
-            environment=environment,
+            environment=variables,
             rtp_ports=rtp_ports,
             max_calls=max_calls,
         )
