@@ -13,7 +13,6 @@ import soundfile
 import soxr
 
 from tests.integration.peers import tones
-
 from tests.integration.peers.ua import UaCall, UserAgent
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, contact_centre, hears, talking
@@ -62,7 +61,7 @@ class Calling:
 def spoken(text: str) -> tones.Samples:
     """A voice, for those who have to tell one from a tone."""
     command = ["espeak-ng", "--stdout", "-s", "150", text]
-    wave = subprocess.run(command, check=True, capture_output=True, timeout=20).stdout  # noqa: S603
+    wave = subprocess.run(command, check=True, capture_output=True, timeout=20).stdout
     samples, rate = soundfile.read(io.BytesIO(wave), dtype="int16")
     return soxr.resample(samples, rate, tones.RATE)
 
