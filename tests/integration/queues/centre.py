@@ -108,11 +108,17 @@ class Centre:
             if not call.requests("BYE"):
                 call.bye()
         self.calls.clear()
-        for agent in self.agents.values():
-            while not agent.phone.incoming.empty():
-                agent.phone.incoming.get_nowait()
-            await self.request("PUT", f"/v1/agents/{agent.id}/wrap-up", {"end": True})
+        for agent in self.agents:
+            await self.request("PUT", f"/v1/agents/{agent}/wrap-up", {"end": True})
         await self.on_duty()
+
+        async def empty() -> bool:
+            return await self.gateway.metric("ringback_calls_active") == 0
+
+        await until_async(empty, "every call is over", deadline_s=15.0)
+        for phone in (agent.phone for agent in self.agents.values()):
+            while not phone.incoming.empty():  # offers that were called off before anybody looked
+                phone.incoming.get_nowait()
 
     async def wait_in(self, queue: str, name: str = "caller") -> UaCall:
         """The same, and its caller has a place."""
