@@ -287,6 +287,10 @@ def _add_operations(router: APIRouter, desk: FloorDesk, keyring: Keyring) -> Non
     ) -> CallFound | Response:
         return await act(call, operations.Record(type="record", **dict(body)), holder)
 
+    @router.post("/{call}/press", summary="Press keys, for whomever the agent talks with.", **described)
+    async def press(call: CallId, body: operations.PressBody, holder: Holder = actor) -> CallFound | Response:
+        return await act(call, operations.Press(type="press", **dict(body)), holder)
+
     @router.post("/{call}/supervise", summary="Listen, whisper to the agent, join, or stop.", **described)
     async def supervise(
         call: CallId, body: operations.SuperviseBody, holder: Holder = supervisor

@@ -174,6 +174,7 @@ class AgentFound(_State):
     reason: str = Field(examples=["lunch"], description="Of a break; rona after missed calls.")
     state: AgentState = Field(examples=["idle"], description="What calls did.")
     since: datetime = Field(description="Of the state when it isn't idle, else of the presence.")
+    phone: bool = Field(description="Whether they have a phone; who has none answers in a browser.")
     reachable: bool = Field(description="Whether their phone or browser can be reached.")
     entry: str | None = Field(description="What they are asked to take, or talk with.")
     wrap_up_until: datetime | None
@@ -193,6 +194,7 @@ class AgentFound(_State):
             reason=view.reason,
             state=view.state,
             since=time_of(view.since),
+            phone=bool(view.profile.device),
             reachable=view.reachable,
             entry=view.entry,
             wrap_up_until=None if until is None else time_of(until),

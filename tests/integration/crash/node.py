@@ -198,6 +198,10 @@ class Node:
         return Visitor(call_id, leg, control, self.active, structlog.get_logger(), live)
 
 
+async def _nowhere(*_: object) -> None:
+    raise RuntimeError("agents send nobody on here")
+
+
 def _no_ear(_leg: CallLeg) -> AnswerEar:
     raise RuntimeError("customers are called after the agent here")
 
@@ -282,7 +286,8 @@ async def node(directory: Path, *, busy: dict[str, int] | None = None) -> AsyncI
             conversations=conversations,
             sounds=sounds,
             forecasts=forecasts,
-            overrides=dict,
+            active=lambda: active,
+            calendars=dict,
             open_player=open_player,
             open_ear=_no_ear,
             notices=LoggedNotices(),
@@ -291,13 +296,12 @@ async def node(directory: Path, *, busy: dict[str, int] | None = None) -> AsyncI
         waiting = WaitingRoomParts(runner, forecasts, music, sounds)
         dialling = Dialling(outbound, conversations, addresses)
         visits = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
-        callbacks.attach(visits)
+        callbacks.attach(visits, _nowhere)
         plan = load(directory / "plan")
         prompts = PlanPrompts(
             FakePrompts(), AudioFiles(directory / "plan", RATE), lambda _prompt, _error: None
         )
         active = ActivePlan(plan, prompts)
-        callbacks.put_in_force(active)
         runner.configure([queue.settings for queue in plan.queues.values()])
         for agent in plan.agents.values():
             runner.post(LogIn(agent.profile))

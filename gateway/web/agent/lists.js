@@ -1,0 +1,91 @@
+// Beside the call: the agent's queues, the callbacks that wait, and today's calls.
+import { $, el, fill } from "/web/common/dom.js";
+import { count, duration, now, timeOfDay } from "/web/common/clock.js";
+import { who } from "./call.js";
+
+const EVERY_MS = 4000;
+const HISTORY = "ringback.history";
+const MOST = 100;
+
+export function setUp({ desk, api, attempt, words }) {
+  const look = () => {
+    if (document.hidden || !desk.agent) return;
+    lookAtQueues(desk, api);
+    lookAtCallbacks(desk, api, attempt, words.say);
+  };
+  setInterval(look, EVERY_MS);
+  document.addEventListener("visibilitychange", look);
+  desk.addEventListener("callended", ({ detail }) => remember(detail, words));
+  words.addEventListener("change", () => showHistory(words));
+  showHistory(words);
+  return look;
+}
+
+async function lookAtQueues(desk, api) {
+  const { queues } = await api.get("/v1/queues").catch(() => ({ queues: null }));
+  if (!queues) return;
+  const served = queues.filter(({ name }) => desk.agent.queues.includes(name));
+  const figures = served.map(({ name, waiting, callbacks, oldest_at, idle }) => ({ name, waiting, callbacks, oldest_at, idle }));
+  fill($("queues").tBodies[0], figures, () => figures.map(queueRow));
+}
+
+function queueRow({ name, waiting, callbacks, oldest_at: oldest, idle }) {
+  const longest = el("time");
+  count(longest, { since: oldest });
+  return el("tr", {},
+    el("td", {}, name),
+    el("td", { class: "figure" }, el("span", { class: waiting ? "tag warn" : "" }, String(waiting)), callbacks ? ` + ${callbacks}` : ""),
+    el("td", { class: "figure" }, longest),
+    el("td", { class: "figure" }, String(idle)));
+}
+
+let refused = false; // a node without callbacks, or a key that may not see them
+
+async function lookAtCallbacks(desk, api, attempt, t) {
+  if (refused) return;
+  let found;
+  try {
+    found = (await api.get("/v1/callbacks")).callbacks ?? [];
+  } catch (error) {
+    refused = error.status === 404 || error.status === 403;
+    return;
+  }
+  const open = found.filter(({ queue, state }) => desk.agent.queues.includes(queue) && !["done", "cancelled", "expired"].includes(state));
+  $("callbacks").hidden = !open.length;
+  fill($("callbacks").querySelector("ul"), open, () => open.map((callback) => el("li", {},
+    el("span", {}, [callback.name, callback.number, callback.queue].filter(Boolean).join(" · ")),
+    el("button", {
+      type: "button",
+      onclick: () => attempt(api.send("POST", `/v1/callbacks/${encodeURIComponent(callback.id)}/claim`, {})),
+    }, t("callbacks.claim")))));
+}
+
+function kept() {
+  try {
+    const { day, calls } = JSON.parse(sessionStorage.getItem(HISTORY)) ?? {};
+    return day === new Date().toDateString() ? calls : [];
+  } catch {
+    return [];
+  }
+}
+
+function remember(call, words) {
+  const entry = {
+    at: call.answered_at ?? call.started_at,
+    who: who(call, words.say),
+    queue: call.queue,
+    seconds: (now() - Date.parse(call.answered_at ?? call.started_at)) / 1000,
+  };
+  const calls = [entry, ...kept()].slice(0, MOST);
+  sessionStorage.setItem(HISTORY, JSON.stringify({ day: new Date().toDateString(), calls }));
+  showHistory(words);
+}
+
+function showHistory(words) {
+  const calls = kept();
+  $("history-empty").hidden = calls.length > 0;
+  fill($("history"), [calls, words.language], () => calls.map((call) => el("li", {},
+    el("span", {}, call.who),
+    el("span", { class: "number" }, duration(call.seconds)),
+    el("span", { class: "quiet small" }, [timeOfDay(call.at), call.queue].filter(Boolean).join(" · ")))));
+}
