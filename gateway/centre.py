@@ -50,7 +50,7 @@ from gateway.switch.origination import OriginationParts, Originations
 from gateway.switch.outbound import Dialler, Outbound
 from gateway.switch.ports import CallLog, CallObserver
 from gateway.switch.queue_sounds import QueueSounds
-from gateway.switch.queueing import QueueParts, Visitor
+from gateway.switch.queueing import QueueParts, QueueVisit, Visitor
 from gateway.switch.recording_store import Keeping, RecordingStore
 from gateway.switch.restoring import NOTHING, Remains
 from gateway.switch.voicemail import Voicemail
@@ -148,6 +148,18 @@ class ContactCentre:
     def _expected_s(self, queue: str) -> float | None:
         estimate = self.forecasts.of_newcomer(queue)
         return None if estimate is None else estimate.median_s
+
+    def offer_callbacks(self) -> int:
+        """The node stops soon: whoever waits is told, and offered a callback. Returns how many wait."""
+        waiting = [
+            visit
+            for queue in self.runner.queues()
+            for entry in self.runner.entries(queue.name)
+            if isinstance(visit := self.offers.call_at(entry.id), QueueVisit)
+        ]
+        for visit in waiting:
+            visit.closing()
+        return len(waiting)
 
     def put_in_force(self, active: ActivePlan) -> None:
         """The queues and agents of this plan, from now on, for those who wait already too."""

@@ -91,6 +91,7 @@ class QueueRunner:
         self._known: dict[str, Mapping[str, Any]] = {}  # of those who are entering
         self._events: deque[Event] = deque()
         self._busy = False
+        self._keeps_places = False
         self._alarm: Cancellable | None = None
         self._alarm_at: float | None = None
         self._settings: dict[str, QueueSettings] = {}
@@ -152,6 +153,14 @@ class QueueRunner:
         self._journal.append((event,))
         for observer in self._observers:
             observer(event)
+
+    def keep_places(self) -> None:
+        """The node stops, and its calls are ended: places stay open, for the next start to take up."""
+        self._keeps_places = True
+
+    @property
+    def keeps_places(self) -> bool:
+        return self._keeps_places
 
     def forget(self, entry: str) -> None:
         """The waiter of `entry` is out; call it when its visit is over."""

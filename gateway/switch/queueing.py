@@ -126,9 +126,10 @@ class Connected:
 
 
 class _Wish(Enum):
-    """Something that the caller wants by key, beside an agent."""
+    """Something that the caller, or the node, wants beside an agent."""
 
     CALLBACK = "callback"
+    CLOSING = "closing"  # the node is about to stop
 
 
 class QueueVisit:
@@ -204,7 +205,7 @@ class QueueVisit:
                 case Connected():
                     outcome = await self._talk(news)
                 case _Wish():
-                    outcome = await self._ask_callback()
+                    outcome = await self._ask_callback(closing=news is _Wish.CLOSING)
                 case _:
                     assert_never(news)
             if outcome is not None:
@@ -257,7 +258,7 @@ class QueueVisit:
     def _end_entry(self) -> None:
         if self._talking:
             self._runner.post(Finished(self._entry, by=self._hung_up_by))
-        else:
+        elif not self._runner.keeps_places:
             self._runner.post(Leave(self._entry, Leaving.ABANDONED))
         self._parts.offers.unregister(self._entry)
         self._runner.forget(self._entry)
@@ -373,13 +374,13 @@ class QueueVisit:
         now = self._runner.now
         return Heard(now, welcomed=True, asked_at=now, told_at=now)
 
-    async def _ask_callback(self) -> Outcome | None:
+    async def _ask_callback(self, *, closing: bool = False) -> Outcome | None:
         """Agree on a number while the place is kept; an agent who is there first ends the talk.
 
         None: the wait goes on.
         """
         async with asyncio.TaskGroup() as tasks:
-            talk = tasks.create_task(self._agree())
+            talk = tasks.create_task(self._agree(closing=closing))
             news = tasks.create_task(self._news.get())
             await asyncio.wait({talk, news}, return_when=asyncio.FIRST_COMPLETED)
             talk.cancel()
@@ -391,10 +392,12 @@ class QueueVisit:
         number = talk.result()
         return None if number is None else await self._become_callback(number)
 
-    async def _agree(self) -> CallableNumber | None:
+    async def _agree(self, *, closing: bool) -> CallableNumber | None:
         callbacks, queue = self._parts.callbacks, self._queue
         talk = self._callback_talk()
         try:
+            if closing:
+                await talk.say("closing")
             number = await talk.agree_on(self.caller.number, lambda text: callbacks.check(queue, text))
             if number is not None:
                 callbacks.check_limits(queue, self._request.identity, number)
@@ -454,6 +457,13 @@ class QueueVisit:
         return CallbackTalk(
             visitor.control, self._keys, sounds, visitor.active, self._language, self._facts(None)
         )
+
+    def closing(self) -> None:
+        """The node stops soon. Who waits is told, and offered a callback; who stays on the line until the end
+        becomes one at the next start, by the queue's rule.
+        """
+        if not self._talking and not self._over:
+            self._news.put_nowait(_Wish.CLOSING)
 
     # ---- Waiter: what the engine says
 

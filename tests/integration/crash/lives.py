@@ -2,8 +2,8 @@
 
     python -m tests.integration.crash.lives DIRECTORY [EVERY [FIRST]]
 
-Kills the node at every point (or at each EVERYth from FIRST on) that its first life reaches, each time from the
-beginning, and prints what was wrong, and a summary as JSON. Children are forked, so that what is imported
+Kills the node at every point (or at each EVERYth from FIRST on) that its first life reaches, each time from
+the beginning, and prints what was wrong, and a summary as JSON. Children are forked, so that what is imported
 once is there in all of them.
 """
 
@@ -17,7 +17,7 @@ import signal
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +31,10 @@ from gateway.queues.journal import JournalKind, StoredEvent
 from gateway.queues.open_entries import OpenEntry
 from gateway.queues.signals import Move, Postpone, SetPriority
 from gateway.storage.database import Database
+from gateway.storage.journal import JournalWriter
 from gateway.storage.journal_store import JournalStore, Selection
+from gateway.storage.unsaved import UnsavedEvents
+from monitoring.metrics import Metrics
 from tests.integration.crash.node import PLAN, Node, node, read_ledger, until
 
 NUMBERS: Final = tuple(f"+493012345{at:02d}" for at in range(7))
@@ -46,7 +49,7 @@ AT_A_TIME: Final = 4
 
 
 async def first_life(directory: Path) -> None:
-    """A morning: callers come, go, are moved, wish to be called back, and are served; a device is busy once."""
+    """A morning: callers come, go, are moved, ask for callbacks, and are served; two phones are busy once."""
     busy = {BUSY: 1, "ben": 1}
     async with node(directory, busy=busy) as living:
         runner = living.runner
@@ -122,9 +125,11 @@ def numbers_dialled(directory: Path) -> list[str]:
 
 
 async def stored(directory: Path) -> tuple[Sequence[StoredEvent], Sequence[OpenEntry]]:
+    """As the next start finds it: what is in the file of unsaved events is in the database first."""
     database = Database.open(SecretStr(f"sqlite:///{directory / 'ringback.db'}"))
     try:
         store = JournalStore(database, "node")
+        await JournalWriter.open(store, UnsavedEvents(directory / "unsaved.jsonl"), Metrics(), "node")
         return await store.read(Selection()), await store.open_entries()
     finally:
         await database.close()
@@ -169,7 +174,7 @@ def fork(work: Callable[[], Awaitable[None]], log: Path) -> int:
     try:
         asyncio.run(_limited(work))
         code = 0
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # a child says what it died of
         with log.open("a") as file:
             file.write("".join(traceback.format_exception(error)))
     finally:
@@ -246,7 +251,8 @@ def try_point(directory: Path, template: Path, number: int) -> int:
 
 
 def main(directory: Path, every: int = 1, first: int = 1) -> int:
-    structlog.configure(processors=[lambda *_: _drop()])
+    structlog.configure(processors=[_drop])
+    directory.mkdir(parents=True, exist_ok=True)
     template = make_template(directory)
     points = count_points(directory, template)
     wanted = list(range(first, points.total() + 1, every))
@@ -272,7 +278,7 @@ def main(directory: Path, every: int = 1, first: int = 1) -> int:
     return int(bool(failed))
 
 
-def _drop() -> None:
+def _drop(_logger: object, _name: str, _event: MutableMapping[str, object]) -> Mapping[str, object]:
     raise structlog.DropEvent
 
 

@@ -1,7 +1,7 @@
 """A node without media and network, whose process can be killed at any point and started again.
 
-Everything between the plan and the wire is the real thing: engine, runner, offers, callbacks, journal, SQLite,
-lease, restart. Phones are fake legs. What the world outside saw is written into a ledger, a file of its own,
+Everything between the plan and the wire is the real thing: engine, runner, offers, callbacks, journal, lease,
+SQLite, restart. Phones are fake legs. What the world outside saw is written into a ledger, a file of its own,
 at once: whom we promised something, whose phone rang, who talked.
 """
 
@@ -114,7 +114,7 @@ class _Bridge(FakeBridge):
 
 @dataclass(slots=True)
 class Phones:
-    """Everybody who is dialled. Agents answer; customers do as `busy` says, then answer, and talk a little."""
+    """Everybody who is dialled. They are busy as often as `busy` says, and answer then."""
 
     ledger: Ledger
     busy: dict[str, int] = field(default_factory=dict)  # number: how often it is busy first
@@ -208,7 +208,7 @@ def _no_ear(_leg: CallLeg) -> AnswerEar:
 
 async def until(condition: Callable[[], object], limit_s: float = 20.0) -> None:
     async with asyncio.timeout(limit_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # many parts are waited for, none of which tells
             await asyncio.sleep(0.002)
 
 
@@ -218,7 +218,7 @@ async def _until_over(visit: QueueVisit) -> None:
 
 async def _follow(leg: FakeLeg, visit: asyncio.Task[None]) -> None:
     """The session of the call, as far as it matters here: who hangs up leaves the queue."""
-    while leg.state.name != "TERMINATED" and not visit.done():
+    while leg.state.name != "TERMINATED" and not visit.done():  # noqa: ASYNC110  # as above
         await asyncio.sleep(0.002)
     visit.cancel()
     if leg.state.name != "TERMINATED":
