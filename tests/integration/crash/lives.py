@@ -1,10 +1,10 @@
 """Two lives of a node: one that is killed at some point, and one that has to make up for it.
 
-    python -m tests.integration.crash.lives DIRECTORY [EVERY [FIRST]]
+    python -m tests.integration.crash.lives DIRECTORY [EVERY [FIRST …]]
 
-Kills the node at every point (or at each EVERYth from FIRST on) that its first life reaches, each time from
-the beginning, and prints what was wrong, and a summary as JSON. Children are forked, so that what is imported
-once is there in all of them.
+Kills the node at every point (or at each EVERYth from each FIRST on) that its first life reaches, each time
+from the beginning, and prints what was wrong, and a summary as JSON. Children are forked, so that what is
+imported once is there in all of them.
 """
 
 from __future__ import annotations
@@ -250,12 +250,12 @@ def try_point(directory: Path, template: Path, number: int) -> int:
     os._exit(int(complaints.exists()))
 
 
-def main(directory: Path, every: int = 1, first: int = 1) -> int:
+def main(directory: Path, every: int = 1, *firsts: int) -> int:
     structlog.configure(processors=[_drop])
     directory.mkdir(parents=True, exist_ok=True)
     template = make_template(directory)
     points = count_points(directory, template)
-    wanted = list(range(first, points.total() + 1, every))
+    wanted = sorted(at for first in firsts or (1,) for at in range(first, points.total() + 1, every))
     running: dict[int, int] = {}
     failed: list[int] = []
     queue = list(reversed(wanted))

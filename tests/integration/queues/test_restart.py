@@ -15,16 +15,19 @@ from tests.integration.gateway import Gateway
 from tests.integration.peers.ua import UaCall, UserAgent
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, contact_centre, hears, talking
-from tests.integration.queues.plan import MUSIC_HZ, NUMBERS
+from tests.integration.queues.plan import CONFIRM_HZ, MUSIC_HZ, NUMBERS
 
 CALLER_HZ, AGENT_HZ = 700.0, 1100.0
 CUSTOMERS = ("+4930123451", "+4930123452", "+4930123453")
 
 
+DRAIN = {"RINGBACK_NODE__DRAIN_TIMEOUT_S": "12", "RINGBACK_NODE__DRAIN_OFFER_S": "2"}
+
+
 @asynccontextmanager
-async def site(directory: Path) -> AsyncIterator[tuple[Centre, UserAgent]]:
+async def site(directory: Path, **environment: str) -> AsyncIterator[tuple[Centre, UserAgent]]:
     trunk = await UserAgent.open("trunk")
-    async with trunk, contact_centre(directory, ("ann",), trunk=trunk) as centre:
+    async with trunk, contact_centre(directory, ("ann",), trunk=trunk, environment=environment) as centre:
         yield centre, trunk
 
 
@@ -35,6 +38,7 @@ async def killed(centre: Centre) -> None:
 
 async def start_again(centre: Centre, stack: AsyncExitStack) -> None:
     before = centre.gateway
+    before.environment.pop("RINGBACK_FAULT_POINT", None)
     centre.gateway = Gateway(
         before.directory, dialplan=before.dialplan, environment=before.environment, rtp_ports=400
     )
@@ -135,6 +139,74 @@ async def test_a_second_node_of_the_same_name_is_refused_and_the_first_goes_on(t
 
         with pytest.raises(AssertionError, match="taken: process"):
             async with second:
-                pass
+                await second.process.exited(30.0)
+        await centre.set_presence("ann", "on_break", "lunch")
         call = await centre.call_in("calling", CUSTOMERS[0])
-        assert NUMBERS["calling"] and call is not None
+        await until(lambda: hears(call, MUSIC_HZ), "the first node takes calls")
+
+
+async def test_who_waits_when_the_node_stops_is_offered_a_callback_and_who_stays_gets_one(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path, **DRAIN) as (centre, _), AsyncExitStack() as stack:
+        await centre.set_presence("ann", "on_break", "lunch")
+        staying, agreeing = await call_of(centre, CUSTOMERS[0]), await call_of(centre, CUSTOMERS[1])
+        before = [entry for entry, _ in await places(centre)]
+        os.kill(centre.gateway.process.pid, signal.SIGTERM)
+
+        async def draining() -> bool:
+            return (await centre.gateway.get("/readyz"))[0] == 503
+
+        await until_async(draining, "the node isn't ready any more")
+        refused = await (await centre.caller("late")).call(centre.gateway.uri(NUMBERS["calling"]))
+        assert (await refused.status(503))["Retry-After"]
+        await until(lambda: hears(agreeing, CONFIRM_HZ, (CONFIRM_HZ,)), "a callback is offered", deadline_s=9)
+        await agreeing.rtp.press("1")
+        for call in (agreeing, staying):
+            await call.request("BYE", deadline_s=20.0)
+        await centre.gateway.process.exited(20.0)
+        await start_again(centre, stack)
+
+        assert await places(centre) == [(entry, "callback_waiting") for entry in before]
+
+
+@pytest.mark.parametrize("point", ["carried_out.Connect:1", "decided.Joined:1"])
+async def test_who_was_being_connected_when_the_node_was_killed_is_called_back_once(
+    tmp_path: Path, point: str
+) -> None:
+    async with site(tmp_path, RINGBACK_FAULT_POINT=point) as (centre, trunk), AsyncExitStack() as stack:
+        await centre.set_presence("ann", "on_break", "lunch")
+        await call_of(centre, CUSTOMERS[0])
+        [(entry, _)] = await places(centre)
+        await centre.set_presence("ann", "available")
+        await centre.agents["ann"].answer()
+        await centre.gateway.process.exited(10.0)
+        await start_again(centre, stack)
+        assert await places(centre) == [(entry, "callback_waiting")]
+
+        agent = await centre.agents["ann"].answer(15.0)
+        number, customer = await answered_by(trunk)
+        async with talking((customer, CALLER_HZ), (agent, AGENT_HZ)):
+            await until(lambda: hears(customer, AGENT_HZ), "the two talk")
+        agent.bye()
+        await customer.request("BYE")
+        assert number == CUSTOMERS[0]
+        assert trunk.incoming.empty()
+
+
+@pytest.mark.parametrize(("point", "attempts"), [("callback.dialling:1", 1), ("callback.dialled:1", 2)])
+async def test_a_try_that_the_kill_cut_off_counts_and_isnt_repeated(
+    tmp_path: Path, point: str, attempts: int
+) -> None:
+    async with site(tmp_path, RINGBACK_FAULT_POINT=point) as (centre, trunk), AsyncExitStack() as stack:
+        wish = {"queue": "calling", "number": CUSTOMERS[0]}
+        assert (await centre.request("POST", "/v1/callbacks", wish)).status_code == 201
+        await centre.set_presence("ann", "available")
+        await centre.agents["ann"].answer()
+        if attempts == 2:
+            await answered_by(trunk)
+        await centre.gateway.process.exited(10.0)
+        await start_again(centre, stack)
+
+        [callback] = (await centre.get("/v1/callbacks"))["callbacks"]
+        assert callback["attempts"] == 1

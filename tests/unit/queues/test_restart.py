@@ -113,9 +113,7 @@ def test_a_conversation_ends_when_the_node_was_last_known_to_live() -> None:
     assert step.details == {"wait_s": 300.0, "talk_s": 500.0, "by": "node", "cause": "node_died"}
 
 
-def test_without_a_trace_of_the_crash_a_conversation_ends_now_and_without_its_beginning_it_has_no_length() -> (
-    None
-):
+def test_a_conversation_ends_now_without_a_trace_and_has_no_length_without_a_beginning() -> None:
     queues = {"q": QueueSettings("q")}
     talked = entry(state=EntryState.CONNECTED, details={CONNECTED_AT: 400.0})
     unknown = entry("e2", EntryState.CONNECTED)

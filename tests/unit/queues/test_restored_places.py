@@ -12,6 +12,9 @@ from gateway.queues.signals import Enqueue, KeepPlace
 from tests.fakes.queue_floor import START, FloorDriver
 
 
+NOON = 1_800_000_000.0
+
+
 class SetBack:
     """A machine whose wall clock was set back an hour while the node was down."""
 
@@ -19,7 +22,7 @@ class SetBack:
         return 50.0
 
     def utc(self) -> datetime:
-        return datetime.fromtimestamp(START - 3600.0, UTC)
+        return datetime.fromtimestamp(NOON - 3600.0, UTC)
 
 
 def test_a_restored_entry_is_journalled_as_such_and_not_as_a_new_one() -> None:
@@ -58,5 +61,5 @@ def test_a_kept_place_is_given_back_to_who_calls_soon() -> None:
 
 
 def test_a_clock_that_was_set_back_puts_nobody_before_those_who_wait_already() -> None:
-    assert SteadyEpoch(SetBack(), not_before=START).now() == START
-    assert SteadyEpoch(SetBack()).now() == START - 3600.0
+    assert SteadyEpoch(SetBack(), not_before=NOON).now() == NOON
+    assert SteadyEpoch(SetBack()).now() == NOON - 3600.0
