@@ -152,7 +152,6 @@ class ContactCentre:
         """The queues and agents of this plan, from now on, for those who wait already too."""
         self.plan.replace(active)
         plan, runner = active.plan, self.runner
-        self.callbacks.put_in_force(active)
         runner.configure([queue.settings for queue in plan.queues.values()])
         for agent in plan.agents.values():
             runner.post(LogIn(agent.profile))
@@ -233,6 +232,7 @@ async def contact_centre(
         dialling = Dialling(outbound, conversations, addresses)
         sounds = QueueSounds(engine.rate)
         waiting = WaitingRoomParts(runner, forecasts, music, sounds)
+        plan = PlanInForce()
         callbacks = await stack.enter_async_context(
             CallbackDesk(
                 CallbackParts(
@@ -243,7 +243,8 @@ async def contact_centre(
                     conversations=conversations,
                     sounds=sounds,
                     forecasts=forecasts,
-                    overrides=calendars,
+                    active=lambda: plan.active,
+                    calendars=calendars,
                     open_player=open_player_to,
                     open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
                     notices=LoggedNotices(),
@@ -252,7 +253,6 @@ async def contact_centre(
         )
         metrics.watch_callbacks(callbacks.stats)
         queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
-        callbacks.attach(queues)
         actions = ActionParts(
             queues=queues,
             dialling=dialling,
@@ -261,7 +261,6 @@ async def contact_centre(
             ),
             look_up=look_up,
         )
-        plan = PlanInForce()
 
         def act(visitor: Visitor) -> CallActions:
             return CallActions(actions, visitor)
@@ -281,6 +280,7 @@ async def contact_centre(
                 )
             )
         )
+        callbacks.attach(queues, originations.carry_on)
         centre = ContactCentre(
             runner=runner,
             forecasts=forecasts,

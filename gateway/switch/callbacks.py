@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -32,12 +32,13 @@ from gateway.queues.journal import JournalKind
 from gateway.queues.runner import QueueRunner
 from gateway.queues.settings import QueueSettings
 from gateway.queues.signals import BecomeCallback, Enqueue, Leave, Leaving, Postpone
+from gateway.switch.conversation_ends import Target, ToFlow
 from gateway.switch.conversation_parts import ConversationParts
 from gateway.switch.customer_call import CustomerCall
 from gateway.switch.dialling import Addresses
-from gateway.switch.live_calls import CallChanged
+from gateway.switch.live_calls import CallChanged, LiveCall
 from gateway.switch.offers import OfferDesk
-from gateway.switch.outbound import Outbound
+from gateway.switch.outbound import Outbound, OutboundLeg
 from gateway.switch.pending_callback import STATES, PendingCallback
 from gateway.switch.ports import OpenEar, OpenPlayer
 from gateway.switch.queue_sounds import QueueSounds
@@ -57,6 +58,10 @@ MOST_AHEAD_S: Final = 60 * 86_400.0
 
 REMEMBERED: Final = 1000
 """Callbacks that are over and can still be asked for."""
+
+
+GoOn = Callable[[OutboundLeg, LiveCall, Target], Awaitable[None]]
+"""Carries on somebody whom we called and who has answered."""
 
 
 class CallbackNotices(Protocol):
@@ -82,7 +87,9 @@ class LoggedNotices:
 
 @dataclass(frozen=True, slots=True)
 class CallbackParts:
-    """What the callbacks of a node use. `overrides`: calendars that were set by hand."""
+    """What the callbacks of a node use. `active`: the plan in force; callbacks go by it, not by the one under
+    which they were asked for. `calendars`: those that were set by hand.
+    """
 
     runner: QueueRunner
     offers: OfferDesk
@@ -91,7 +98,8 @@ class CallbackParts:
     conversations: ConversationParts
     sounds: QueueSounds
     forecasts: Forecasts
-    overrides: Callable[[], Mapping[str, str]]
+    active: Callable[[], ActivePlan]
+    calendars: Callable[[], Mapping[str, str]]
     open_player: OpenPlayer
     open_ear: OpenEar
     notices: CallbackNotices
@@ -115,7 +123,7 @@ class CallbackDesk:
         self._asked_in: dict[str, str] = {}  # the callback that was asked for in a call that goes on
         self._limits = RateLimits()
         self._visits: QueueParts | None = None
-        self._active: ActivePlan | None = None
+        self._go_on: GoOn | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
 
     async def __aenter__(self) -> Self:
@@ -131,13 +139,9 @@ class CallbackDesk:
             task.cancel()
         await self._tasks.__aexit__(kind, error, trace)
 
-    def attach(self, visits: QueueParts) -> None:
-        """What the visits of customers who are called use."""
-        self._visits = visits
-
-    def put_in_force(self, active: ActivePlan) -> None:
-        """Callbacks go by the plan of the moment, not by the one under which they were asked for."""
-        self._active = active
+    def attach(self, visits: QueueParts, go_on: GoOn) -> None:
+        """How customers who are called are carried on: in the queue, and by flows to which agents send them."""
+        self._visits, self._go_on = visits, go_on
 
     # ---- what is to be seen
 
@@ -280,7 +284,7 @@ class CallbackDesk:
                 length=timedelta(seconds=rules.length_s),
                 capacity=rules.capacity,
                 days=rules.days,
-                is_open=lambda moment: calendar.state(moment, self._parts.overrides()) == "open",
+                is_open=lambda moment: calendar.state(moment, self._parts.calendars()) == "open",
                 taken=taken,
             )
         )
@@ -350,15 +354,18 @@ class CallbackDesk:
 
     @property
     def active(self) -> ActivePlan:
-        if self._active is None:
-            raise RuntimeError("a callback before any plan was in force")
-        return self._active
+        return self._parts.active()
 
     @property
     def visits(self) -> QueueParts:
         if self._visits is None:
             raise RuntimeError("a callback before anybody could carry it on")
         return self._visits
+
+    async def go_on(self, leg: OutboundLeg, live: LiveCall, flow: str) -> None:
+        """The customer goes on in `flow`, until they have hung up or it ends."""
+        if self._go_on is not None:
+            await self._go_on(leg, live, ToFlow(flow))
 
     def customer_call(self) -> CustomerCall:
         parts = self._parts

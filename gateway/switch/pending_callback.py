@@ -304,6 +304,8 @@ class PendingCallback:
                 await asyncio.wait({following, visiting}, return_when=asyncio.FIRST_COMPLETED)
                 following.cancel()
                 visiting.cancel()
+            if not visiting.cancelled() and (flow := visiting.result().flow):
+                await desk.go_on(leg, live, flow)
         finally:
             control.close()
             parts.live_calls.close(callback.call_id)

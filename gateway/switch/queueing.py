@@ -202,6 +202,8 @@ class QueueVisit:
                     outcome = await self._talk(news)
                 case _Wish():
                     outcome = await self._ask_callback()
+                case _:
+                    assert_never(news)
             if outcome is not None:
                 return outcome
 

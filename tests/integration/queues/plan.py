@@ -60,7 +60,8 @@ QUEUES: Final[Mapping[str, str]] = {
     ),
     "calling": (
         f'{{{_COMMON}, {_SILENT}, keys: {{"1": callback}}, '
-        "callback: {hours: always, country: DE, ring: 8s, per_caller: 0, per_number: 0, gaps: {busy: 1s, no_answer: 1s}}}"
+        "callback: {hours: always, country: DE, ring: 8s, per_caller: 0, per_number: 0, "
+        "gaps: {busy: 1s, no_answer: 1s}}}"
     ),
     "calling_first": (
         f'{{{_COMMON}, {_SILENT}, keys: {{"1": callback}}, '

@@ -6,6 +6,7 @@ import io
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -63,7 +64,8 @@ def spoken(text: str) -> tones.Samples:
     command = ["espeak-ng", "--stdout", "-s", "150", text]
     wave = subprocess.run(command, check=True, capture_output=True, timeout=20).stdout
     samples, rate = soundfile.read(io.BytesIO(wave), dtype="int16")
-    return soxr.resample(samples, rate, tones.RATE)
+    resampled: tones.Samples = soxr.resample(samples, rate, tones.RATE)
+    return resampled
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -103,7 +105,7 @@ async def test_who_is_third_and_asks_to_be_called_back_is_called_third(calling: 
     for caller in (first, second):
         agent = await centre.agents["ann"].answer(10.0)
         async with talking((caller, CALLER_HZ), (agent, AGENT_HZ)):
-            await until(lambda caller=caller: hears(caller, AGENT_HZ), "who was before is served before")
+            await until(partial(hears, caller, AGENT_HZ), "who was before is served before")
         caller.bye()
         await agent.request("BYE")
     agent = await centre.agents["ann"].answer(15.0)
