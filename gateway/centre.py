@@ -38,6 +38,7 @@ from gateway.switch.actions import ActionParts, CallActions, MakeActions
 from gateway.switch.agent_lines import SipAgentLines
 from gateway.switch.browser_lines import SCHEME, BrowserFirstLines, Browsers
 from gateway.switch.call_recording import CallRecording, Recordings
+from gateway.switch.callbacks import CallbackDesk, CallbackParts, LoggedNotices
 from gateway.switch.consulting import Consulting
 from gateway.switch.conversation_parts import ConversationParts, ConversationTones
 from gateway.switch.dialling import Addresses, Dialling
@@ -53,6 +54,7 @@ from gateway.switch.queueing import QueueParts, Visitor
 from gateway.switch.recording_store import Keeping, RecordingStore
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
+from media.answer_ear import AnswerEar
 from media.bridge import Bridge, Port
 from media.engine import Engine
 from media.player import Player
@@ -125,6 +127,7 @@ class ContactCentre:
     conversations: ConversationParts
     recordings: Recordings
     outbound: Outbound
+    callbacks: CallbackDesk
     door: Doorway
     act: MakeActions
     plan: PlanInForce
@@ -149,6 +152,7 @@ class ContactCentre:
         """The queues and agents of this plan, from now on, for those who wait already too."""
         self.plan.replace(active)
         plan, runner = active.plan, self.runner
+        self.callbacks.put_in_force(active)
         runner.configure([queue.settings for queue in plan.queues.values()])
         for agent in plan.agents.values():
             runner.post(LogIn(agent.profile))
@@ -172,7 +176,7 @@ async def contact_centre(
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
-    `history`: the journal of before, for today's figures.
+    `history`: the journal of before, for today's figures. `calendars`: those set by hand.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
@@ -227,9 +231,30 @@ async def contact_centre(
             supervision_tone=settings.calls.supervision_tone,
         )
         dialling = Dialling(outbound, conversations, addresses)
-        waiting = WaitingRoomParts(runner, forecasts, music, QueueSounds(engine.rate))
+        sounds = QueueSounds(engine.rate)
+        waiting = WaitingRoomParts(runner, forecasts, music, sounds)
+        callbacks = await stack.enter_async_context(
+            CallbackDesk(
+                CallbackParts(
+                    runner=runner,
+                    offers=offers,
+                    outbound=outbound,
+                    addresses=addresses,
+                    conversations=conversations,
+                    sounds=sounds,
+                    forecasts=forecasts,
+                    overrides=calendars,
+                    open_player=open_player_to,
+                    open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
+                    notices=LoggedNotices(),
+                )
+            )
+        )
+        metrics.watch_callbacks(callbacks.stats)
+        queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
+        callbacks.attach(queues)
         actions = ActionParts(
-            queues=QueueParts(runner, offers, conversations, waiting, dialling),
+            queues=queues,
             dialling=dialling,
             voicemail=Voicemail(
                 settings.data_dir / "voicemail", media.recorder, _loudness(bridge), clock, engine.rate
@@ -264,6 +289,7 @@ async def contact_centre(
             conversations=conversations,
             recordings=recordings,
             outbound=outbound,
+            callbacks=callbacks,
             door=door,
             act=act,
             plan=plan,

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, Response
 
 from gateway.api import agents as agent_routes
 from gateway.api import calendars as calendar_routes
+from gateway.api import callbacks as callback_routes
 from gateway.api import calls as call_routes
 from gateway.api import desktop as desktop_routes
 from gateway.api import dialplans as dialplan_routes
@@ -72,6 +73,7 @@ def create_app(
     app.include_router(agent_routes.routes(floor, keyring))
     app.include_router(report_routes.routes(reports or ReportDesk(), keyring))
     app.include_router(call_routes.routes(floor, keyring))
+    app.include_router(callback_routes.routes(floor, keyring))
     app.include_router(recording_routes.routes(floor, keyring))
     gate = Gate(keyring, origins)
     app.include_router(desktop_routes.routes(floor, gate))

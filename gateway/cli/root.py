@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway import config
-from gateway.cli import agent, call, calls, db, dialplan, journal, queue, report, token, top
+from gateway.cli import agent, call, callback, calls, db, dialplan, journal, queue, report, token, top
 from gateway.cli.invocation import ConfigFile, faults_reported
 from gateway.version import VERSION
 from monitoring import logs
@@ -61,6 +61,7 @@ app.command()(journal.journal)
 app.command()(token.token)
 app.command()(top.top)
 app.add_typer(agent.app, name="agent")
+app.add_typer(callback.app, name="callback")
 app.add_typer(calls.app, name="calls")
 app.add_typer(db.app, name="db")
 app.add_typer(dialplan.app, name="dialplan")

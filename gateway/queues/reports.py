@@ -33,6 +33,7 @@ class _Entry:
     since: datetime | None
     again: bool = False
     callback: bool = False
+    reached: bool = False  # its customer was called, and is on the line
     connected_at: datetime | None = None
     agent: str = ""
     held_at: datetime | None = None
@@ -57,6 +58,7 @@ _LEAVINGS: Final = {
     "left_empty": "left_empty",
     "removed": "removed",
     "lost": "lost",
+    "merged": "left_by_key",  # has a callback here already, and kept that one
 }
 _CALLBACK_LEAVINGS: Final = {
     "cancelled": "callbacks_cancelled",
@@ -107,6 +109,8 @@ class Figures:
             JournalKind.ANNOUNCED: self._announced,
             JournalKind.CALLBACK_REQUESTED: self._callback,
             JournalKind.CALLBACK_UPDATED: self._callback,
+            JournalKind.CALLBACK_FAILED: self._tried,
+            JournalKind.CALLBACK_ANSWERED: self._tried,
             JournalKind.RETURNED: self._returned,
             JournalKind.HELD: self._held,
             JournalKind.RESUMED: self._resumed,
@@ -249,10 +253,19 @@ class Figures:
         if low_s is not None and high_s is not None:
             entry.promised = (event.at, low_s, high_s)
 
+    def _tried(self, event: JournalEvent) -> None:
+        entry = self._known(event)
+        entry.reached = event.kind is JournalKind.CALLBACK_ANSWERED
+        figures = self._queue(entry.queue, event.at)
+        figures.callback_attempts += 1
+        figures.callback_attempts_answered += entry.reached
+
     def _returned(self, event: JournalEvent) -> None:
         if event.details.get("reason") != CALLER_RETURNED:
             return  # an offer came to nothing; that is counted already
         entry = self._known(event)
+        if entry.reached:
+            return  # by us: a promise that is being kept
         entry.callback, entry.promised = False, None
         entry.since, entry.again = event.at, True
         self._queue(entry.queue, event.at).callbacks_returned += 1

@@ -146,6 +146,11 @@ class QueueRunner:
         self._waiters.pop(entry, None)
         self._calls.pop(entry, None)
 
+    def hand_over(self, entry: str, waiter: Waiter, call_id: str) -> None:
+        """Somebody else waits at `entry` from now on: a caller's callback, or the customer who was called."""
+        self._waiters[entry] = waiter
+        self._calls[entry] = call_id
+
     async def settled(self) -> bool:
         """Everything so far is on disk. False when the database is away: promise nothing."""
         return await self._journal.settled()
@@ -185,6 +190,10 @@ class QueueRunner:
     def position(self, entry: str) -> int | None:
         """From 1; None for one that has no place (any more)."""
         return self._engine.position(entry)
+
+    def callback_of(self, queue: str, identity: str) -> str | None:
+        """The live callback of this identity in this queue."""
+        return self._engine.callback_of(queue, identity) if identity else None
 
     def agent(self, agent: str) -> AgentView | None:
         return self._engine.agent(agent)

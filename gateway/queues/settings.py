@@ -77,3 +77,6 @@ class QueueSettings:
     service_level_s: float = 20.0
     short_abandon_s: float = 5.0  # who hangs up sooner isn't held against the queue, but in Asterisk's SL2
     rejoin_s: float = 60.0  # a caller who hung up and calls again within this gets the old place back
+    callback_lease_s: float = (
+        0.0  # what an offer of a callback may take beyond: its customer is dialled first
+    )

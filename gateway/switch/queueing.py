@@ -14,16 +14,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 from uuid import uuid4
 
 from structlog.typing import FilteringBoundLogger
 
 from gateway.agents.profile import AgentProfile
 from gateway.call.leg import CallLeg, Headers, Party
-from gateway.call.screen import screen_of
+from gateway.call.screen import CallbackPromised, screen_of
 from gateway.call.state import LegState
+from gateway.callbacks.numbers import CallableNumber
+from gateway.callbacks.request import Callback, CallbackRefused
 from gateway.dialplan.ports import Keys, Outcome
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
@@ -40,8 +43,12 @@ from gateway.queues.signals import (
     Leave,
     Leaving,
     Miss,
+    Offer,
     Requeue,
+    ReturnToWait,
 )
+from gateway.queues.waiting import Heard
+from gateway.switch.callback_talk import CallbackTalk, PendingChoice
 from gateway.switch.control import LegControl
 from gateway.switch.conversation import Conversation
 from gateway.switch.conversation_ends import (
@@ -66,6 +73,10 @@ from gateway.switch.ports import Line
 from gateway.switch.recording_store import Keeping
 from gateway.switch.waiting_room import Told, WaitingRoom, WaitingRoomParts
 
+if TYPE_CHECKING:
+    from gateway.switch.callbacks import CallbackDesk
+    from gateway.switch.pending_callback import PendingCallback
+
 EXITS: Final[Mapping[Leaving, str]] = MappingProxyType(
     {
         Leaving.KEY: "left",
@@ -87,6 +98,7 @@ class QueueParts:
     conversations: ConversationParts
     waiting: WaitingRoomParts
     dialling: Dialling
+    callbacks: CallbackDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +115,7 @@ class Visitor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Connected:
+class Connected:
     """The engine gave us an agent, who has accepted."""
 
     offer: str
@@ -111,25 +123,37 @@ class _Connected:
     line: Line
 
 
-class QueueVisit:
-    """One visit. A `QueuedCall` for the offers, and a `Waiter` for the runner."""
+class _Wish(Enum):
+    """Something that the caller wants by key, beside an agent."""
 
-    def __init__(self, request: QueueRequest, keys: Keys, visitor: Visitor, parts: QueueParts) -> None:
+    CALLBACK = "callback"
+
+
+class QueueVisit:
+    """One visit. A `QueuedCall` for the offers, and a `Waiter` for the runner.
+
+    `entry`: of a customer who is called back and has a place already; a new one when left out.
+    """
+
+    def __init__(
+        self, request: QueueRequest, keys: Keys, visitor: Visitor, parts: QueueParts, *, entry: str = ""
+    ) -> None:
         self._request = request
         self._keys = keys
         self._visitor = visitor
         self._parts = parts
         self._runner = parts.runner
         self._leg = visitor.leg
-        self._entry = uuid4().hex
+        self._entry = entry or uuid4().hex
         self._queue = request.queue
         self._language = request.language
-        self._news: asyncio.Queue[_Connected | Leaving] = asyncio.Queue()
+        self._news: asyncio.Queue[Connected | Leaving | _Wish] = asyncio.Queue()
         self._room: WaitingRoom | None = None
         self._told = Told()
         self._talking = False
         self._hung_up_by = "caller"  # unless we learn otherwise
         self._over = False
+        self._called_back = ""  # the callback that has the place now
 
     @property
     def entry(self) -> str:
@@ -139,21 +163,53 @@ class QueueVisit:
 
     async def run(self) -> Outcome:
         """Until the caller is served or leaves the queue. CancelledError: the caller has hung up."""
-        self._parts.offers.register(self._entry, self)
-        refused = self._runner.enter(self._enqueue(), self, self._visitor.call_id)
-        if refused is not None:
-            self._parts.offers.unregister(self._entry)
-            return Outcome(refused.value)
+        pending = self._parts.callbacks.of(self._queue, self._request.identity)
+        if pending is not None:
+            outcome = await self._return(pending)
+            if outcome is not None:
+                return outcome
+        else:
+            self._parts.offers.register(self._entry, self)
+            refused = self._runner.enter(self._enqueue(), self, self._visitor.call_id)
+            if refused is not None:
+                self._parts.offers.unregister(self._entry)
+                return Outcome(refused.value)
         try:
-            while True:
-                news = await self._wait()
-                if isinstance(news, Leaving):
-                    return Outcome(EXITS.get(news, "error"))
-                outcome = await self._talk(news)
-                if outcome is not None:
-                    return outcome
+            return await self._stay()
         finally:
             self._leave()
+
+    async def carry_on(self, connected: Connected | None) -> Outcome:
+        """The same for a customer who was called back, with an agent already or (None) still without."""
+        self._take_place(self._entry)
+        if connected is not None:
+            self._news.put_nowait(connected)
+        else:
+            self._runner.post(ReturnToWait(self._entry))
+        self._told.heard = self._informed()
+        try:
+            return await self._stay()
+        finally:
+            self._leave()
+
+    async def _stay(self) -> Outcome:
+        while True:
+            news = await self._wait()
+            match news:
+                case Leaving():
+                    return Outcome(EXITS.get(news, "error"))
+                case Connected():
+                    outcome = await self._talk(news)
+                case _Wish():
+                    outcome = await self._ask_callback()
+            if outcome is not None:
+                return outcome
+
+    def _take_place(self, entry: str) -> None:
+        """The place of this callback is ours."""
+        self._entry = entry
+        self._parts.offers.register(entry, self)
+        self._runner.hand_over(entry, self, self._visitor.call_id)
 
     def _enqueue(self) -> Enqueue:
         request = self._request
@@ -173,22 +229,28 @@ class QueueVisit:
         self._over = True
         while not self._news.empty():  # an agent who was given to us in the very moment the caller went
             news = self._news.get_nowait()
-            if isinstance(news, _Connected):
+            if isinstance(news, Connected):
                 self._runner.post(JoinFailed(news.offer, Miss.CALLER_GONE))
                 news.line.release()
+        if not self._called_back:
+            self._end_entry()
+        screen = screen_of(self._leg)
+        screen.show_place(None)
+        screen.show_agent(None)
+
+    def _end_entry(self) -> None:
         if self._talking:
             self._runner.post(Finished(self._entry, by=self._hung_up_by))
         else:
             self._runner.post(Leave(self._entry, Leaving.ABANDONED))
         self._parts.offers.unregister(self._entry)
         self._runner.forget(self._entry)
-        screen = screen_of(self._leg)
-        screen.show_place(None)
-        screen.show_agent(None)
 
     # ---- waiting
 
-    async def _wait(self) -> _Connected | Leaving:
+    async def _wait(self) -> Connected | Leaving | _Wish:
+        if not self._news.empty():
+            return self._news.get_nowait()
         self._visitor.live.enter(
             Stage.QUEUE, self._parts.conversations.clock.utc(), queue=self._queue, entry=self._entry
         )
@@ -229,6 +291,8 @@ class QueueVisit:
                 continue
             elif key.action is KeyAction.POSITION:
                 room.tell_now()
+            elif key.action is KeyAction.CALLBACK:
+                self._news.put_nowait(_Wish.CALLBACK)
             elif key.action is KeyAction.LANGUAGE:
                 self._language = key.language
                 room.speak(key.language)
@@ -257,6 +321,116 @@ class QueueVisit:
             waited_s=0.0 if entry is None else self._runner.now - entry.enqueued_at,
             agent_id="" if agent is None else agent.id,
             agent_name="" if agent is None else agent.name,
+        )
+
+    # ---- callbacks
+
+    async def _return(self, pending: PendingCallback) -> Outcome | None:
+        """The caller has a callback already; None: they wait, at its place."""
+        callback, parts = pending.callback, self._parts
+        position = self._runner.position(callback.id) or 1
+        match await self._callback_talk().about_pending(position):
+            case PendingChoice.KEEP:
+                return Outcome("called_back")
+            case PendingChoice.CANCEL:
+                parts.callbacks.cancel(callback.id, "caller")
+                await self._callback_talk().say("cancelled")
+                return Outcome("called_back")
+            case _:
+                pass
+        if parts.callbacks.find(callback.id) is not pending or pending.over is not None:
+            return Outcome("error")  # it was given up while they listened
+        self._take_place(callback.id)
+        parts.callbacks.hand_back(pending)
+        self._runner.post(ReturnToWait(callback.id))
+        self._told.heard = self._informed()
+        return None
+
+    def _informed(self) -> Heard:
+        """Who knows already that they are waiting, and where."""
+        now = self._runner.now
+        return Heard(now, welcomed=True, asked_at=now, told_at=now)
+
+    async def _ask_callback(self) -> Outcome | None:
+        """Agree on a number while the place is kept; an agent who is there first ends the talk.
+
+        None: the wait goes on.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            talk = tasks.create_task(self._agree())
+            news = tasks.create_task(self._news.get())
+            await asyncio.wait({talk, news}, return_when=asyncio.FIRST_COMPLETED)
+            talk.cancel()
+            news.cancel()
+        if not news.cancelled():
+            self._visitor.control.stop_audio()
+            self._news.put_nowait(news.result())
+            return None
+        number = talk.result()
+        return None if number is None else await self._become_callback(number)
+
+    async def _agree(self) -> CallableNumber | None:
+        callbacks, queue = self._parts.callbacks, self._queue
+        talk = self._callback_talk()
+        try:
+            number = await talk.agree_on(self.caller.number, lambda text: callbacks.check(queue, text))
+            if number is not None:
+                callbacks.check_limits(queue, self._request.identity, number)
+        except CallbackRefused as refused:
+            self._visitor.log.info("callback_refused", queue=queue, reason=refused.fault.value)
+            await talk.say("later")
+            return None
+        except Exception:  # a callback that can't be offered costs nobody their place
+            self._visitor.log.exception("callback_talk_fault")
+            return None
+        return number
+
+    async def _become_callback(self, number: CallableNumber) -> Outcome | None:
+        """The place is a callback's from now on, and the caller is told so when it is on disk."""
+        callbacks, talk = self._parts.callbacks, self._callback_talk()
+        estimate = self._parts.waiting.forecasts.of(self._entry)
+        band = None if estimate is None else (estimate.low_s, estimate.high_s)
+        pending = callbacks.convert(self._callback(number, band))
+        self._called_back = pending.callback.id
+        if not await callbacks.settled() and pending.callback.id == self._entry:
+            self._called_back = ""
+            self._take_place(self._entry)
+            callbacks.hand_back(pending)
+            self._runner.post(ReturnToWait(self._entry))
+            await talk.say("later")
+            return None
+        screen = screen_of(self._leg)
+        screen.show_callback_promised(
+            CallbackPromised(self._queue, pending.callback.id, number.dialled, band)
+        )
+        if pending.callback.id != self._entry:
+            await talk.say("exists")
+        elif estimate is None or estimate.median_s < 60.0:
+            await talk.say("kept")
+        else:
+            await talk.say("kept_minutes", minutes=round(estimate.median_s / 60.0))
+        return Outcome("called_back")
+
+    def _callback(self, number: CallableNumber, band: tuple[float, float] | None) -> Callback:
+        return Callback(
+            id=self._entry,
+            queue=self._queue,
+            number=number,
+            requested_at=self._runner.now,
+            call_id=uuid4().hex,
+            caller_id=self._leg.local.number,
+            name=self.caller.display_name,
+            identity=self._request.identity,
+            language=self._language,
+            asked_in=self._visitor.call_id,
+            promised_s=band,
+            context=self._visitor.context(),
+        )
+
+    def _callback_talk(self) -> CallbackTalk:
+        sounds, visitor = self._parts.waiting.sounds, self._visitor
+        return CallbackTalk(
+            visitor.control, self._keys, sounds, visitor.active, self._language, self._facts(None)
         )
 
     # ---- Waiter: what the engine says
@@ -290,6 +464,12 @@ class QueueVisit:
             self._visitor.active, self._definition(), agent, self._facts(agent)
         )
 
+    def asked(self, offer: Offer) -> bool:  # noqa: ARG002  # the port's
+        return True
+
+    def withdrawn(self, offer: str) -> None:
+        """Only agents were asked; the desk of the offers tells them."""
+
     def agent_answered(self, agent: AgentProfile) -> None:
         screen_of(self._leg).show_agent(agent.name)
         if self._room is not None:
@@ -302,7 +482,7 @@ class QueueVisit:
             self._runner.post(JoinFailed(connect.offer, Miss.CALLER_GONE))
             line.release()
             return
-        self._news.put_nowait(_Connected(connect.offer, agent, line))
+        self._news.put_nowait(Connected(connect.offer, agent, line))
 
     def _hush(self) -> None:
         if self._room is not None:
@@ -310,10 +490,11 @@ class QueueVisit:
 
     # ---- talking
 
-    async def _talk(self, connected: _Connected) -> Outcome | None:
+    async def _talk(self, connected: Connected) -> Outcome | None:
         """The conversation; None when the caller waits again."""
         if connected.line.leg.state is LegState.TERMINATED:
             self._runner.post(JoinFailed(connected.offer, Miss.DISCONNECTED))
+            self._runner.post(ReturnToWait(self._entry))  # of a callback: its customer is on the line now
             connected.line.release()
             return None
         entry = self._runner.entry(self._entry)

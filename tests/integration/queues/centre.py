@@ -131,10 +131,13 @@ async def contact_centre(
     keys: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
     rtp_ports: int = 400,
+    max_calls: int = 100,
+    trunk: UserAgent | None = None,
 ) -> AsyncIterator[Centre]:
     """A node with the queues of `plan.py` and these agents, all logged out.
 
-    `browsers`: agents without a phone; `keys`: more API keys, "NAME:ROLE" to the key.
+    `browsers`: agents without a phone; `keys`: more API keys, "NAME:ROLE" to the key. `trunk`: who gets the
+    calls to numbers.
     """
     key = new_key()
     admitted = ",".join(
@@ -147,11 +150,15 @@ async def contact_centre(
         }
         devices = {agent.id: agent.phone.uri for agent in phones.values()} | dict.fromkeys(browsers, "")
         plan = write_plan(directory / "dialplan", devices)
+        variables = {"RINGBACK_HTTP__API_KEYS": admitted, **(environment or {})}
+        if trunk is not None:
+            variables["RINGBACK_SIP__OUTBOUND"] = f"sip:{{number}}@{LOOPBACK}:{trunk.port}"
         gateway = Gateway(
             directory / "gateway",
             dialplan=plan,
-            environment={"RINGBACK_HTTP__API_KEYS": admitted, **(environment or {})},
+            environment=variables,
             rtp_ports=rtp_ports,
+            max_calls=max_calls,
         )
         await stack.enter_async_context(gateway)
         yield Centre(gateway, key, phones, stack)
