@@ -17,7 +17,16 @@ from tests.integration.peers import tones
 from tests.integration.peers.ua import UaCall, UserAgent
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, contact_centre, hears, talking
-from tests.integration.queues.plan import BYE_HZ, CONFIRM_HZ, KEPT_HZ, MUSIC_HZ, NUMBERS, PENDING_HZ
+from tests.integration.queues.plan import (
+    BYE_HZ,
+    CONFIRM_HZ,
+    CONNECTING_HZ,
+    KEPT_HZ,
+    LEAVE_NUMBER,
+    MUSIC_HZ,
+    NUMBERS,
+    PENDING_HZ,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -258,6 +267,44 @@ async def test_who_calls_in_can_cancel_their_callback(calling: Calling) -> None:
     await call.request("BYE")
     assert await calling.entries("calling") == []
     assert (await centre.get(f"/v1/callbacks/{entry['id']}"))["state"] == "cancelled"
+
+
+async def test_a_dialplan_takes_a_request_once_and_the_customer_is_called(calling: Calling) -> None:
+    centre = calling.centre
+    for tone_hz in (KEPT_HZ, PENDING_HZ):
+        call = await calling.customer.call(centre.gateway.uri(LEAVE_NUMBER))
+        await call.status(200)
+        await until(partial(hears, call, tone_hz, (tone_hz,)), "it is kept once, and then there already")
+        await call.request("BYE")
+    [entry] = await calling.entries("calling")
+    assert (await centre.get(f"/v1/callbacks/{entry['id']}"))["source"] == "dialplan"
+
+    await centre.on_duty("ann")
+    agent = await centre.agents["ann"].answer(15.0)
+    customer = await calling.answer()
+    async with talking((agent, AGENT_HZ)):
+        await until(lambda: hears(customer, AGENT_HZ), "the customer hears the agent")
+    agent.bye()
+    await customer.request("BYE")
+
+
+async def test_who_withholds_the_number_enters_one(calling: Calling) -> None:
+    centre = calling.centre
+    await centre.set_presence("ann", "on_break", "lunch")
+    call = await centre.wait_in("calling", "anonymous")
+    await call.rtp.press("1")
+    await until(lambda: hears(call, CONNECTING_HZ, (CONNECTING_HZ,)), "they are asked for a number")
+    for digit in "030123456#":
+        await call.rtp.press(digit)
+    await until(lambda: hears(call, CONFIRM_HZ, (CONFIRM_HZ,)), "it is read back")
+    await call.rtp.press("1")
+    await until(lambda: hears(call, KEPT_HZ, (KEPT_HZ,)), "the callback is kept")
+    await call.request("BYE")
+    centre.calls.clear()
+
+    [entry] = await calling.entries("calling")
+    assert entry["number"] == NUMBER
+    assert (await centre.request("DELETE", f"/v1/callbacks/{entry['id']}")).status_code == 204
 
 
 async def test_the_customer_is_called_first_and_asked_for_a_key(calling: Calling) -> None:
