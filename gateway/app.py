@@ -129,7 +129,9 @@ class _Node:
         sip = await enter(
             parts.sip_endpoint(settings, engine, bridge, switchboard.accept, rtp_ports=rtp_ports)
         )
-        await enter(parts.voice_endpoint(settings, engine, bridge, switchboard.accept, metrics, desks.voice))
+        centre.door.browsers = await enter(
+            parts.voice_endpoint(settings, engine, bridge, switchboard.accept, metrics, desks.voice)
+        )
         centre.door.dialler = sip
         desks.floor.floor = floor_of(centre, archive)
         log.info(

@@ -23,7 +23,7 @@ from gateway.dialplan.ports import LookupHandler
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import RecordingFormat
-from gateway.errors import DialError
+from gateway.errors import DialError, RingbackError
 from gateway.queues.engine import QueueEngine
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import Journal, JournalKind
@@ -36,6 +36,7 @@ from gateway.storage.journal_store import JournalStore
 from gateway.storage.reports import replay
 from gateway.switch.actions import ActionParts, CallActions, MakeActions
 from gateway.switch.agent_lines import SipAgentLines
+from gateway.switch.browser_lines import SCHEME, BrowserFirstLines, Browsers
 from gateway.switch.call_recording import CallRecording, Recordings
 from gateway.switch.callbacks import CallbackDesk, CallbackParts, LoggedNotices
 from gateway.switch.consulting import Consulting
@@ -64,15 +65,30 @@ log = structlog.get_logger(__name__)
 
 
 class Doorway:
-    """Where calls go out, once there is a SIP endpoint. Before that nobody can be dialled."""
+    """Where calls go out, once there are endpoints. Before that nobody can be dialled."""
 
     def __init__(self) -> None:
         self.dialler: Dialler | None = None
+        self.browsers: Browsers | None = None
+
+    def connected(self, agent: str) -> bool:
+        """Whether the browser of this agent can be rung."""
+        return self.browsers is not None and self.browsers.connected(agent)
 
     async def dial(self, uri: str, *, caller: Party | None = None, headers: Headers = ()) -> CallLeg:
+        if uri.startswith(SCHEME):
+            return self._ring(uri.removeprefix(SCHEME), caller or Party(""), headers)
         if self.dialler is None:
             raise DialError(uri, "the node is starting or stopping")
         return await self.dialler.dial(uri, caller=caller, headers=headers)
+
+    def _ring(self, agent: str, caller: Party, headers: Headers) -> CallLeg:
+        if self.browsers is None:
+            raise DialError(agent, "the node is starting or stopping")
+        try:
+            return self.browsers.dial(agent, caller=caller, called=Party(agent), headers=headers)
+        except RingbackError as error:
+            raise DialError(agent, str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +175,7 @@ async def contact_centre(
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
-    `history`: the journal of before, for today's figures.
+    `history`: the journal of before, for today's figures. `calendars`: those set by hand.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
@@ -177,7 +193,8 @@ async def contact_centre(
         stack.callback(runner.close)
         door = Doorway()
         outbound = await stack.enter_async_context(Outbound(door, call_log, observer, clock))
-        lines = await stack.enter_async_context(SipAgentLines(runner, outbound))
+        phones = await stack.enter_async_context(SipAgentLines(runner, outbound))
+        lines = BrowserFirstLines(door, outbound, phones)
 
         def open_player(name: str) -> Player:
             return Player(engine, bridge, name)
@@ -199,7 +216,7 @@ async def contact_centre(
             open_player=open_player,
             music=music,
             tones=ConversationTones.at(engine.rate),
-            reach=Consulting(runner, lines, outbound, addresses),
+            reach=Consulting(runner, lines, door, outbound, addresses),
             clock=clock,
             timers=loop,
             journal=runner.write,

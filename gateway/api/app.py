@@ -17,6 +17,7 @@ from gateway.api import desktop as desktop_routes
 from gateway.api import dialplans as dialplan_routes
 from gateway.api import health as health_routes
 from gateway.api import live as live_routes
+from gateway.api import me as me_routes
 from gateway.api import openapi, problems, web
 from gateway.api import queues as queue_routes
 from gateway.api import recordings as recording_routes
@@ -64,6 +65,7 @@ def create_app(
     problems.install(app)
     app.include_router(health_routes.routes(health, metrics))
     keyring = keyring or Keyring()
+    app.include_router(me_routes.routes(keyring))
     app.include_router(dialplan_routes.routes(dialplans or DialplanDesk(), keyring))
     app.include_router(calendar_routes.routes(calendars or CalendarDesk(), keyring))
     floor = floor or FloorDesk()

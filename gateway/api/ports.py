@@ -291,6 +291,10 @@ class Conversations(Protocol):
         """`device`: the SIP address of the supervisor's phone, which is rung; None: the agent `by`'s own."""
         ...
 
+    async def press(self, call_id: str, keys: str, *, by: str) -> None:
+        """Keys of the agent, for whomever they talk with: a menu, say."""
+        ...
+
     async def hang_up(self, call_id: str, *, by: str) -> None:
         """The agent's side of the call ends, and the caller with it; by a supervisor all of it."""
         ...

@@ -136,7 +136,7 @@ class CallbackDesk:
         await self._tasks.__aexit__(kind, error, trace)
 
     def attach(self, visits: QueueParts, go_on: GoOn) -> None:
-        """How customers whom we called go on: in the queue, and by flows that agents send them to."""
+        """How customers who are called are carried on: in the queue, or by a flow an agent sends them to."""
         self._visits, self._go_on = visits, go_on
 
     # ---- what is to be seen

@@ -341,6 +341,9 @@ class FakeConversations(_Told):
     ) -> None:
         self._ask("supervise", call_id, mode, device, by)
 
+    async def press(self, call_id: str, keys: str, *, by: str) -> None:
+        self._ask("press", call_id, keys, by)
+
     async def hang_up(self, call_id: str, *, by: str) -> None:
         self._ask("hang_up", call_id, by)
         self.end(call_id)

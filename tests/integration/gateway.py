@@ -90,6 +90,10 @@ class Gateway:
         return (LOOPBACK, self._sip.first)
 
     @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
     def http_port(self) -> int:
         return self._http.first
 

@@ -89,7 +89,10 @@ class UserAgent(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
         if len(data) < 12:  # RFC 5626 §3.5.1: keep-alives
             return
-        message = SipMessage.parse(data)
+        try:
+            message = SipMessage.parse(data)
+        except ValueError:
+            return  # somebody's RTCP: the port beside an RTP port is theirs
         host, port = str(addr[0]), addr[1]
         call = self._calls.get(message["call-id"])
         if call is not None:

@@ -130,7 +130,7 @@ nodes:
 
 
 def write_plan(directory: Path, agents: Mapping[str, str]) -> Path:
-    """Every queue with its number, served by all `agents`: id to the address of their phone."""
+    """Every queue with its number, served by all `agents`: id to the address of their phone, or ""."""
     directory.mkdir(parents=True)
     for frequency_hz, seconds in _SECONDS.items():
         tone = tones.sine(frequency_hz, seconds)
@@ -139,7 +139,8 @@ def write_plan(directory: Path, agents: Mapping[str, str]) -> Path:
     lines = ["queues:", *(f"  {name}: {settings}" for name, settings in QUEUES.items()), "---", "agents:"]
     for agent, device in agents.items():
         nailed = ", nailed_up: true" if agent == "nell" else ""
-        lines.append(f'  {agent}: {{name: {agent.title()}, device: "{device}", queues: [{every}]{nailed}}}')
+        phone = f'device: "{device}", ' if device else ""
+        lines.append(f"  {agent}: {{name: {agent.title()}, {phone}queues: [{every}]{nailed}}}")
     lines += ["---", "routes:", *(f'  - {{dnis: "{number}", flow: {n}}}' for n, number in NUMBERS.items())]
     lines.append(f'  - {{dnis: "{LEAVE_NUMBER}", flow: leave}}')
     flows = "".join(_FLOW.format(name=name) for name in QUEUES) + _LEAVE
