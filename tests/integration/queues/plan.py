@@ -106,6 +106,7 @@ texts:
   ringback.queue.position: {play: 500.wav}
   ringback.callback.confirm: {play: 1300.wav}
   ringback.callback.enter: {play: 850.wav}
+  ringback.callback.later: {play: 1500.wav}
   ringback.callback.kept: {play: 1700.wav}
   ringback.callback.exists: {play: 1700.wav}
   ringback.callback.pending: {play: 2000.wav}

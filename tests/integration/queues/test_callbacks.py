@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,6 +28,7 @@ from tests.integration.queues.plan import (
     MUSIC_HZ,
     NUMBERS,
     PENDING_HZ,
+    WHISPER_HZ,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -348,3 +351,43 @@ async def test_a_machine_is_left_a_message_and_the_customer_tried_again(calling:
         await until(lambda: hears(customer, AGENT_HZ), "the customer hears the agent")
     customer.bye()
     await agent.request("BYE")
+
+
+async def test_a_customer_isnt_rung_for_an_agent_who_has_gone(calling: Calling) -> None:
+    centre = calling.centre
+    wish = {"queue": "calling_first", "number": NUMBER}
+    found = (await centre.request("POST", "/v1/callbacks", wish)).json()
+    await centre.on_duty("ann")
+    ringing = await calling.customer.next_call(15.0)
+    ringing.respond(180, "Ringing")
+    await centre.set_presence("ann", "on_break", "lunch")
+    await ringing.request("CANCEL")
+
+    shown = await centre.get(f"/v1/callbacks/{found['id']}")
+    assert (shown["attempts"], shown["state"], shown["position"]) == (0, "scheduled", 1)
+    assert await centre.gateway.metric("ringback_callbacks", queue="calling_first", state="scheduled") == 1
+    await centre.request("DELETE", f"/v1/callbacks/{found['id']}")
+
+
+async def test_nothing_is_promised_while_the_database_cant_take_it(calling: Calling) -> None:
+    centre = calling.centre
+    await centre.set_presence("ann", "on_break", "lunch")
+    call = await calling.customer.call(centre.gateway.uri(NUMBERS["calling"]))
+    await call.status(200)
+    await until(lambda: hears(call, MUSIC_HZ), "the customer waits")
+    [before] = await calling.entries("calling")
+
+    [file] = centre.gateway.data_dir.glob("*.db")
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # nobody else writes now
+        await call.rtp.press("1")
+        await until(lambda: hears(call, CONFIRM_HZ, (CONFIRM_HZ,)), "the number is read back")
+        await call.rtp.press("1")
+        await until(lambda: hears(call, WHISPER_HZ, (WHISPER_HZ,)), "they are told to wait", deadline_s=15.0)
+        refused = await centre.request("POST", "/v1/callbacks", {"queue": "calling", "number": "030 654321"})
+        assert refused.status_code == 503
+    await until(lambda: hears(call, MUSIC_HZ), "and wait")
+    [after] = await calling.entries("calling")
+
+    assert (after["id"], after["state"], after["position"]) == (before["id"], "waiting", 1)
+    call.bye()
