@@ -231,7 +231,7 @@ async def contact_centre(
             open_player=open_player,
             music=music,
             tones=ConversationTones.at(engine.rate),
-            reach=Consulting(runner, lines, outbound, addresses),
+            reach=Consulting(runner, lines, door, outbound, addresses),
             clock=clock,
             timers=loop,
             journal=runner.write,

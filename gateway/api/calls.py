@@ -104,7 +104,9 @@ def _add_reading(router: APIRouter, desk: FloorDesk, reader: Any) -> None:
         number: Annotated[str | None, Query(max_length=255, description="Called or calling, whole.")] = None,
         direction: Annotated[Literal["inbound", "outbound"] | None, Query()] = None,
         queue: Annotated[str | None, Query(max_length=128, description="Of calls in progress.")] = None,
-        agent: Annotated[str | None, Query(max_length=128, description="Of calls in progress.")] = None,
+        agent: Annotated[
+            str | None, Query(max_length=128, description="In it now; of finished calls, their leg.")
+        ] = None,
         result: Annotated[CallResult | None, Query(description="Of finished calls.")] = None,
         since: Annotated[AwareDatetime | None, Query(description="Started then or later.")] = None,
         until: Annotated[AwareDatetime | None, Query(description="Started before.")] = None,

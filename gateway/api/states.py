@@ -324,13 +324,18 @@ class CallFound(_State):
 
     @classmethod
     def ended(cls, record: CallRecord, holder: Holder) -> CallFound:
+        agent = record.attributes.get("agent", "")
+        # On an agent's leg the customer is who calls; an agent may know their own callers, as on the desktop.
+        own = bool(agent) and holder.role is Role.AGENT and holder.name == agent
+        far_calls = record.direction == "inbound" or bool(agent)
         return cls(
             id=record.call_id,
             live=False,
             technology=record.technology,
             direction=record.direction,
-            ani=_number_at(record.ani, holder, far=record.direction == "inbound"),
+            ani=record.ani if own else _number_at(record.ani, holder, far=far_calls),
             dnis=_number_at(record.dnis, holder, far=record.direction == "outbound"),
+            agents=[agent] if agent else [],
             state="ended",
             started_at=record.started_at,
             answered_at=record.answered_at,

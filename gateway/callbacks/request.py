@@ -117,3 +117,48 @@ class Callback:
             "context": dict(self.context),
             **({} if promised is None else {"promised_low_s": promised[0], "promised_high_s": promised[1]}),
         }
+
+    @classmethod
+    def restored(
+        cls,
+        id: str,
+        queue: str,
+        *,
+        requested_at: float,
+        call_id: str,
+        identity: str,
+        attempts: int,
+        not_before: float | None,
+        details: Mapping[str, Any],
+    ) -> Callback:
+        """The callback whose `details` the journal has. What they lack is empty; nothing is checked again."""
+
+        def text(name: str) -> str:
+            found = details.get(name)
+            return found if isinstance(found, str) else ""
+
+        def number(name: str) -> float | None:
+            found = details.get(name)
+            return float(found) if isinstance(found, int | float) else None
+
+        low_s, high_s = number("promised_low_s"), number("promised_high_s")
+        context = details.get("context")
+        return cls(
+            id=id,
+            queue=queue,
+            number=CallableNumber(text("number"), (text("number"),), tuple(details.get("zones") or ())),
+            requested_at=requested_at,
+            call_id=call_id,
+            caller_id=text("caller_id"),
+            name=text("name"),
+            identity=identity,
+            language=text("language"),
+            source=text("source"),
+            by=text("by"),
+            asked_in=text("asked_in"),
+            not_before=not_before,
+            slot=number("slot"),
+            promised_s=None if low_s is None or high_s is None else (low_s, high_s),
+            attempts=attempts,
+            context=context if isinstance(context, Mapping) else {},
+        )

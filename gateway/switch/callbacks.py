@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 from uuid import uuid4
@@ -18,11 +17,10 @@ from uuid import uuid4
 import structlog
 
 from gateway.agents.profile import AgentProfile
-from gateway.callbacks import scheduler
 from gateway.callbacks.numbers import CallableNumber, check_number
 from gateway.callbacks.policy import CallbackPolicy, RateLimits
 from gateway.callbacks.request import Callback, CallbackFault, CallbackRefused, CallbackWish
-from gateway.callbacks.scheduler import Slot, may_call
+from gateway.callbacks.scheduler import Slot
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import QueueDefinition
@@ -33,6 +31,7 @@ from gateway.queues.journal import JournalKind
 from gateway.queues.runner import QueueRunner
 from gateway.queues.settings import QueueSettings
 from gateway.queues.signals import BecomeCallback, Enqueue, Leave, Leaving, Postpone
+from gateway.switch.callback_times import can_be_called, slots_of, start_of
 from gateway.switch.conversation_ends import Target, ToFlow
 from gateway.switch.conversation_parts import ConversationParts
 from gateway.switch.customer_call import CustomerCall
@@ -53,9 +52,6 @@ HELD_S: Final = 60.0
 
 CLEARING_S: Final = 4.0
 """And not in the seconds after, while their phone lets go of the call."""
-
-MOST_AHEAD_S: Final = 60 * 86_400.0
-"""How far ahead a time may be chosen."""
 
 REMEMBERED: Final = 1000
 """Callbacks that are over and can still be asked for."""
@@ -141,7 +137,7 @@ class CallbackDesk:
         await self._tasks.__aexit__(kind, error, trace)
 
     def attach(self, visits: QueueParts, go_on: GoOn) -> None:
-        """How customers who are called are carried on: in the queue, and by flows to which agents send them."""
+        """How customers who are called are carried on: in the queue, or by a flow an agent sends them to."""
         self._visits, self._go_on = visits, go_on
 
     # ---- what is to be seen
@@ -284,25 +280,16 @@ class CallbackDesk:
     def slots(self, queue: str) -> Sequence[Slot]:
         """Those that can be chosen; none where the queue has none."""
         rules = self.policy(queue).slots
-        calendar = None if rules is None else self.active.plan.calendars.get(rules.calendar)
-        if rules is None or calendar is None:
+        if rules is None:
             return ()
         taken = Counter(
-            datetime.fromtimestamp(pending.callback.slot, UTC)
+            pending.callback.slot
             for pending in self._pending.values()
             if pending.callback.slot is not None and pending.callback.queue == queue
         )
+        calendars = self.active.plan.calendars
         now = self._parts.conversations.clock.utc()
-        return tuple(
-            scheduler.slots(
-                now,
-                length=timedelta(seconds=rules.length_s),
-                capacity=rules.capacity,
-                days=rules.days,
-                is_open=lambda moment: calendar.state(moment, self._parts.calendars()) == "open",
-                taken=taken,
-            )
-        )
+        return slots_of(rules, calendars.get(rules.calendar), self._parts.calendars(), taken, now)
 
     def slot_of(self, queue: str, at: float | None, number: CallableNumber) -> float | None:
         """The slot in which `at` is, where the queue has slots. Raises CallbackRefused for a time at which
@@ -311,15 +298,14 @@ class CallbackDesk:
         if at is None:
             return None
         policy, now = self.policy(queue), self.runner.now
-        moment = datetime.fromtimestamp(at, UTC)
-        if not now - 60.0 <= at <= now + MOST_AHEAD_S or not may_call(moment, number.zones, policy.hours):
+        if not can_be_called(at, now, number.zones, policy):
             raise CallbackRefused(CallbackFault.NO_SUCH_TIME)
         if policy.slots is None:
             return None
-        start = scheduler.slot_at(moment, timedelta(seconds=policy.slots.length_s))
-        if not any(slot.start == start for slot in self.slots(queue)):
+        start = start_of(policy.slots, at)
+        if all(slot.start.timestamp() != start for slot in self.slots(queue)):
             raise CallbackRefused(CallbackFault.NO_SUCH_TIME)
-        return start.timestamp()
+        return start
 
     # ---- what becomes of one
 

@@ -27,6 +27,7 @@ from gateway.dialplan.requests import QueueRequest
 from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.errors import LegEnded
 from gateway.faults import point
+from gateway.queues.entry import EntryState
 from gateway.queues.journal import JournalKind
 from gateway.queues.signals import Connect, JoinFailed, Leave, Leaving, Miss, Offer, Postpone
 from gateway.switch.callback_talk import CallbackTalk
@@ -50,6 +51,9 @@ STATES: Final = ("waiting", "scheduled", "dialling")
 
 MESSAGE_S: Final = 90.0
 """How long leaving a message may take, the machine's greeting included; no dial meanwhile."""
+
+RANG_FOR_NOTHING_S: Final = 30.0
+"""Pause after a customer's phone rang and the agent was gone before they answered."""
 
 FAILED_TONE_S: Final = 1.5
 """How long the agent hears that nobody was reached."""
@@ -100,6 +104,7 @@ class PendingCallback:
         self._desk.drop(self)
 
     def moved(self, queue: str) -> None:
+        self.stand_down()  # the engine has let the agent go
         self.change(queue=queue)
 
     # ---- QueuedCall
@@ -141,8 +146,13 @@ class PendingCallback:
         return False
 
     def withdrawn(self, offer: str) -> None:  # noqa: ARG002  # there is only one
-        """No agent is reserved any more: nobody is dialled without."""
+        """No agent is reserved any more: nobody is dialled without. That was no try, but it rang."""
+        if self._trying is None or self._on_line or not self._dialling:
+            return
         self.stand_down()
+        self.change(attempts=self._callback.attempts - 1)
+        self.due_at = self._runner.now + RANG_FOR_NOTHING_S
+        self._runner.post(Postpone(self._callback.id, self.due_at))
 
     def connect(self, connect: Connect, agent: AgentProfile, line: Line) -> None:
         """An agent has accepted, and waits for the customer."""
@@ -155,7 +165,9 @@ class PendingCallback:
         handed_over = False
         try:
             outcome = await self._dial_beside(customer, line)
-            if outcome is DialOutcome.ANSWERED:
+            if outcome is DialOutcome.ANSWERED and not self._reserves(agent):
+                await self._carry_on(customer, None)
+            elif outcome is DialOutcome.ANSWERED:
                 handed_over = True
                 await self._carry_on(customer, Connected(connect.offer, agent, line))
             elif outcome is None:
@@ -187,6 +199,12 @@ class PendingCallback:
         self._dialling = False
         point("callback.dialled")
         return None if dialling.cancelled() else dialling.result()
+
+    def _reserves(self, agent: AgentProfile) -> bool:
+        """Whether the engine still means this agent for us."""
+        entry = self._runner.entry(self._callback.id)
+        dialling = entry is not None and entry.state is EntryState.CALLBACK_DIALING
+        return entry is not None and dialling and agent.id in entry.agents
 
     async def _begin(self) -> bool:
         """A try begins. False, and another one later, when it can't be stored: a try that isn't on disk would

@@ -23,11 +23,11 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway.agents.profile import AgentProfile
 from gateway.call.leg import CallLeg, Headers, Party
-from gateway.call.screen import CallbackPromised, screen_of
+from gateway.call.screen import screen_of
 from gateway.call.state import LegState
 from gateway.call.verification import is_verified
 from gateway.callbacks.numbers import CallableNumber
-from gateway.callbacks.request import RESTART, Callback, CallbackRefused
+from gateway.callbacks.request import RESTART, Callback
 from gateway.dialplan.ports import Keys, Outcome
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
@@ -50,7 +50,8 @@ from gateway.queues.signals import (
     ReturnToWait,
 )
 from gateway.queues.waiting import Heard
-from gateway.switch.callback_talk import CallbackTalk, PendingChoice
+from gateway.switch.callback_asking import Asker, CallbackAsking
+from gateway.switch.callback_talk import PendingChoice
 from gateway.switch.control import LegControl
 from gateway.switch.conversation import Conversation
 from gateway.switch.conversation_ends import (
@@ -156,6 +157,7 @@ class QueueVisit:
         self._talking = False
         self._hung_up_by = "caller"  # unless we learn otherwise
         self._over = False
+        self._asking = CallbackAsking(parts.callbacks, parts.waiting, visitor, keys)
         self._called_back = ""  # the callback that has the place now
 
     @property
@@ -344,35 +346,27 @@ class QueueVisit:
 
     async def _return(self, pending: PendingCallback) -> Outcome | None:
         """The caller has a callback already; None: they wait, at its place."""
-        callback, parts = pending.callback, self._parts
+        callback, desk = pending.callback, self._parts.callbacks
         position = self._runner.position(callback.id) or 1
         match await self._choice(callback, position):
             case PendingChoice.KEEP:
                 return Outcome("called_back")
             case PendingChoice.CANCEL:
-                parts.callbacks.cancel(callback.id, "caller")
-                await self._callback_talk().say("cancelled")
+                desk.cancel(callback.id, "caller")
+                await self._asking.say(self._asker(), "cancelled")
                 return Outcome("called_back")
             case _:
                 pass
-        if parts.callbacks.find(callback.id) is not pending or pending.over is not None:
-            return Outcome("error")  # it was given up while they listened
-        self._take_place(callback.id)
-        parts.callbacks.hand_back(pending)
-        self._runner.post(ReturnToWait(callback.id))
-        self._told.heard = self._informed()
+        if desk.of(self._queue, self._request.identity) is not pending:
+            return Outcome("error")  # it was given up, or kept, while they listened
+        self._take_back(pending)
         return None
 
     async def _choice(self, callback: Callback, position: int) -> PendingChoice | None:
         """Who was cut off by a restart, and calls again, has asked for nothing: they wait where they were."""
         if callback.source == RESTART:
             return PendingChoice.WAIT
-        return await self._callback_talk().about_pending(position)
-
-    def _informed(self) -> Heard:
-        """Who knows already that they are waiting, and where."""
-        now = self._runner.now
-        return Heard(now, welcomed=True, asked_at=now, told_at=now)
+        return await self._asking.about_pending(self._asker(), position)
 
     async def _ask_callback(self, *, closing: bool = False) -> Outcome | None:
         """Agree on a number while the place is kept; an agent who is there first ends the talk.
@@ -393,70 +387,37 @@ class QueueVisit:
         return None if number is None else await self._become_callback(number)
 
     async def _agree(self, *, closing: bool) -> CallableNumber | None:
-        callbacks, queue = self._parts.callbacks, self._queue
-        talk = self._callback_talk()
-        try:
-            if closing:
-                await talk.say("closing")
-            number = await talk.agree_on(self.caller.number, lambda text: callbacks.check(queue, text))
-            if number is not None:
-                callbacks.check_limits(queue, self._request.identity, number)
-        except CallbackRefused as refused:
-            self._visitor.log.info("callback_refused", queue=queue, reason=refused.fault.value)
-            await talk.say("later")
-            return None
-        except Exception:  # a callback that can't be offered costs nobody their place
-            self._visitor.log.exception("callback_talk_fault")
-            return None
-        return number
+        if closing:
+            await self._asking.say(self._asker(), "closing")
+        return await self._asking.agree(self._asker())
 
     async def _become_callback(self, number: CallableNumber) -> Outcome | None:
         """The place is a callback's from now on, and the caller is told so when it is on disk."""
-        callbacks, talk = self._parts.callbacks, self._callback_talk()
-        estimate = self._parts.waiting.forecasts.of(self._entry)
-        band = None if estimate is None else (estimate.low_s, estimate.high_s)
-        pending = callbacks.convert(self._callback(number, band))
+        asker, estimate = self._asker(), self._parts.waiting.forecasts.of(self._entry)
+        pending = self._asking.keep(asker, number)
         self._called_back = pending.callback.id
-        if not await callbacks.settled() and pending.callback.id == self._entry:
+        if not await self._runner.settled() and self._called_back == self._entry:
             self._called_back = ""
-            self._take_place(self._entry)
-            callbacks.hand_back(pending)
-            self._runner.post(ReturnToWait(self._entry))
-            await talk.say("later")
+            self._take_back(pending)
+            await self._asking.say(asker, "later")
             return None
-        screen = screen_of(self._leg)
-        screen.show_callback_promised(
-            CallbackPromised(self._queue, pending.callback.id, number.dialled, band)
-        )
-        if pending.callback.id != self._entry:
-            await talk.say("exists")
-        elif estimate is None or estimate.median_s < 60.0:
-            await talk.say("kept")
-        else:
-            await talk.say("kept_minutes", minutes=round(estimate.median_s / 60.0))
+        await self._asking.tell_kept(asker, pending, estimate)
         return Outcome("called_back")
 
-    def _callback(self, number: CallableNumber, band: tuple[float, float] | None) -> Callback:
-        return Callback(
-            id=self._entry,
-            queue=self._queue,
-            number=number,
-            requested_at=self._runner.now,
-            call_id=uuid4().hex,
-            caller_id=self._leg.local.number,
-            name=self.caller.display_name,
-            identity=self._request.identity,
-            language=self._language,
-            asked_in=self._visitor.call_id,
-            promised_s=band,
-            context=self._visitor.context(),
-        )
+    def _take_back(self, pending: PendingCallback) -> None:
+        """The place of this callback is the caller's, who is on the line; where it is they know."""
+        self._take_place(pending.callback.id)
+        self._parts.callbacks.hand_back(pending)
+        self._runner.post(ReturnToWait(self._entry))
+        self._told.heard = self._informed()
 
-    def _callback_talk(self) -> CallbackTalk:
-        sounds, visitor = self._parts.waiting.sounds, self._visitor
-        return CallbackTalk(
-            visitor.control, self._keys, sounds, visitor.active, self._language, self._facts(None)
-        )
+    def _informed(self) -> Heard:
+        """Who knows already that they are waiting, and where."""
+        now = self._runner.now
+        return Heard(now, welcomed=True, asked_at=now, told_at=now)
+
+    def _asker(self) -> Asker:
+        return Asker(self._entry, self._queue, self._request.identity, self._language, self._facts(None))
 
     def closing(self) -> None:
         """The node stops soon. Who waits is told, and offered a callback; who stays on the line until the end

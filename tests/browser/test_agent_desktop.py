@@ -7,23 +7,34 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext
+from playwright.async_api import Browser, BrowserContext, ViewportSize
 
 from gateway.api.auth import new_key
-from tests.browser.chromium import MICROPHONE_HZ
+from tests.browser.chromium import MICROPHONE_HZ, PHONE, AppPage, chromium
 from tests.browser.conftest import voice_environment
 from tests.browser.desk import Screen
+from tests.integration.peers import tones
 from tests.integration.peers.ports import LOOPBACK
 from tests.integration.peers.ua import UaCall
 from tests.integration.peers.wait import until
-from tests.integration.queues.centre import Centre, contact_centre, hears, talking
-from tests.integration.queues.plan import MUSIC_HZ
+from tests.integration.queues.centre import Centre, contact_centre, hears, latest, talking
+from tests.integration.queues.plan import MUSIC_HZ, NUMBERS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 KEYS = {"ann:agent": new_key(), "bea:agent": new_key(), "sue:supervisor": new_key()}
 ANN, BEA, SUE = KEYS.values()
 CALLER_HZ, AGENT_HZ, OTHER_HZ = 700.0, 1100.0, 1900.0
+AGENT_MICROPHONE_HZ = 900.0
+WIDE: ViewportSize = {"width": 1360, "height": 900}
+
+CONTEXT = {
+    "customer": {"name": "Grace Example", "id": "C-1042", "segment": "business"},
+    "authentication": {"level": 2, "method": "app login", "expires_at": "2020-01-01T00:00:00Z"},
+    "intent": {"name": "billing.question", "confidence": 0.93},
+    "journey": [{"page": "invoices", "did": "<b>looked</b> at invoice 7"}, {"page": "help", "did": "called"}],
+    "attributes": {"order": "A-7", "language": "en"},
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -48,11 +59,17 @@ async def centre(shared_centre: Centre) -> AsyncIterator[Centre]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def wide(browser: Browser) -> AsyncIterator[BrowserContext]:
     """A screen on a desk."""
-    fresh = await browser.new_context(
-        viewport={"width": 1360, "height": 900}, permissions=["microphone", "notifications"], locale="en"
-    )
+    fresh = await browser.new_context(viewport=WIDE, permissions=["microphone", "notifications"], locale="en")
     yield fresh
     await fresh.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def agents_browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
+    """Another browser, with another voice."""
+    directory = tmp_path_factory.mktemp("agent")
+    async with chromium(directory, microphone_hz=AGENT_MICROPHONE_HZ) as running:
+        yield running
 
 
 @pytest.fixture
@@ -231,6 +248,102 @@ async def test_an_agent_without_a_phone_answers_in_the_browser_and_survives_a_re
     await screen.click("#hangup")
     await screen.sees("#state", "After-call work")
     assert screen.problems == []
+
+
+async def test_an_app_waits_in_a_queue_and_an_agent_sees_who_it_is_before_they_talk(
+    agents_browser: Browser, context: BrowserContext, base: str, centre: Centre, pictures: Path
+) -> None:
+    await centre.set_presence("ben", "on_break", "lunch")
+    app = await AppPage.open(context, base, f"?to={NUMBERS['told']}")
+    await app.evaluate("(context) => { sample.context = context; }", CONTEXT)
+    await app.page.click("#call")
+    await app.answered()
+    await app.page.wait_for_selector("#queue:visible")
+    desk = await agents_browser.new_context(permissions=["microphone"], locale="en", viewport=WIDE)
+    screen = await Screen.open(desk, base, "agent", BEA)
+    await screen.until("() => Boolean(sessionStorage.getItem('ringback.voice'))", "the audio is connected")
+
+    await screen.page.focus("#available")
+    await screen.page.keyboard.press("Space")
+    await screen.sees("#offer", "Grace Example")
+    await screen.sees("#offer [data-section=authentication]", "Expired: ask again")
+    await screen.sees("#offer [data-section=journey]", "<b>looked</b> at invoice 7")
+    await screen.check(pictures, "agent-screen-pop")
+    await screen.page.keyboard.press("Alt+a")
+
+    await screen.sees("#call", "Talking")
+    await app.hears(AGENT_MICROPHONE_HZ)
+    await screen.hears(MICROPHONE_HZ)
+    await screen.check(pictures, "agent-call-with-context")
+    await screen.page.keyboard.press("Alt+x")
+    assert screen.problems == []
+    await desk.close()
+
+
+async def test_the_audio_dialogue_shows_the_devices_and_the_level(
+    wide: BrowserContext, base: str, centre: Centre, pictures: Path
+) -> None:
+    screen = await Screen.open(wide, base, "agent", ANN)
+    await screen.click("#devices")
+    await screen.sees("#device-dialog")
+    await screen.until("() => document.querySelector('#level').value > 0.05", "the level of the microphone")
+    await screen.check(pictures, "agent-audio")
+
+    await screen.page.check("#in-browser")
+    await screen.until("() => Boolean(sessionStorage.getItem('ringback.voice'))", "the audio is connected")
+    await screen.click("#test")
+    await screen.sees("#test-said", "hear yourself")
+    await screen.page.keyboard.press("Escape")
+    await screen.click("#available")
+    caller = await centre.call_in("quiet")
+    await screen.sees("#offer", "Call for quiet")
+    await screen.misses("#offer-phone")
+    await screen.page.keyboard.press("Enter")
+
+    await screen.sees("#call", "Talking")
+    await until(lambda: hears(caller, MICROPHONE_HZ), "the caller hears the browser, not the phone")
+    assert centre.agents["ann"].phone.incoming.empty()
+    caller.bye()
+
+
+async def test_the_desktop_fits_a_small_window(
+    browser: Browser, base: str, centre: Centre, pictures: Path
+) -> None:
+    context = await browser.new_context(viewport=PHONE, locale="en")
+    screen = await Screen.open(context, base, "agent", ANN)
+    caller, phone = await _talking(centre, screen)
+
+    await screen.check(pictures, "agent-small")
+
+    assert await screen.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    caller.bye()
+    await phone.request("BYE")
+    await context.close()
+
+
+async def test_a_supervisor_listens_in_the_browser(
+    wide: BrowserContext, base: str, centre: Centre, pictures: Path
+) -> None:
+    await centre.on_duty("ann")
+    board = await Screen.open(wide, base, "wallboard", SUE)
+    await board.page.check("#in-browser")
+    await board.until("() => Boolean(sessionStorage.getItem('ringback.voice'))", "the audio is connected")
+    caller = await centre.call_in("quiet")
+    phone = await centre.agents["ann"].answer()
+
+    await board.page.locator("#calls").get_by_role("button", name="Listen").click()
+    async with talking((caller, CALLER_HZ), (phone, AGENT_HZ)):
+        await board.sees("#calls", "(sue)")
+        await board.hears(CALLER_HZ)
+        assert not hears(caller, MICROPHONE_HZ)
+        await board.page.locator("#calls").get_by_role("button", name="Join").click()
+        await until(
+            lambda: MICROPHONE_HZ in tones.heard(latest(caller), [MICROPHONE_HZ]),
+            "the caller hears who joined",
+        )
+    caller.bye()
+    await phone.request("BYE")
+    assert board.problems == []
 
 
 async def test_a_browser_that_is_closed_while_it_rings_gives_the_call_to_somebody_else(

@@ -18,6 +18,7 @@ export function setUp({ desk, api, attempt, words }) {
   desk.addEventListener("callended", ({ detail }) => remember(detail, words));
   words.addEventListener("change", () => showHistory(words));
   showHistory(words);
+  desk.addEventListener("change", () => recall(desk, api, words), { once: true });
   return look;
 }
 
@@ -69,15 +70,35 @@ function kept() {
   }
 }
 
+function keep(calls) {
+  const newest = calls.toSorted((a, b) => b.at.localeCompare(a.at)).slice(0, MOST);
+  sessionStorage.setItem(HISTORY, JSON.stringify({ day: new Date().toDateString(), calls: newest }));
+}
+
 function remember(call, words) {
-  const entry = {
+  const at = call.answered_at ?? call.started_at;
+  const seconds = (now() - Date.parse(at)) / 1000;
+  const others = kept().filter(({ id }) => id !== call.id);
+  keep([{ id: call.id, at, who: who(call, words.say), queue: call.queue, seconds, missed: false }, ...others]);
+  showHistory(words);
+}
+
+/** The calls of today that this tab hasn't seen: before the login, or on another machine. */
+async function recall(desk, api, words) {
+  const since = new Date(new Date().setHours(0, 0, 0, 0)).toISOString();
+  const query = new URLSearchParams({ live: "false", agent: desk.agent.id, since, limit: String(MOST) });
+  const { calls } = await api.get(`/v1/calls?${query}`).catch(() => ({ calls: [] }));
+  const seen = new Set(kept().map(({ id }) => id));
+  const unseen = calls.filter(({ id }) => !seen.has(id)).map((call) => ({
+    id: call.id,
     at: call.answered_at ?? call.started_at,
-    who: who(call, words.say),
-    queue: call.queue,
-    seconds: (now() - Date.parse(call.answered_at ?? call.started_at)) / 1000,
-  };
-  const calls = [entry, ...kept()].slice(0, MOST);
-  sessionStorage.setItem(HISTORY, JSON.stringify({ day: new Date().toDateString(), calls }));
+    who: call.ani || words.say("offer.anonymous"),
+    queue: "",
+    seconds: call.duration_s ?? 0,
+    missed: call.result !== "answered",
+  }));
+  if (!unseen.length) return;
+  keep([...kept(), ...unseen]);
   showHistory(words);
 }
 
@@ -86,6 +107,6 @@ function showHistory(words) {
   $("history-empty").hidden = calls.length > 0;
   fill($("history"), [calls, words.language], () => calls.map((call) => el("li", {},
     el("span", {}, call.who),
-    el("span", { class: "number" }, duration(call.seconds)),
+    el("span", { class: "number" }, call.missed ? words.say("history.missed") : duration(call.seconds)),
     el("span", { class: "quiet small" }, [timeOfDay(call.at), call.queue].filter(Boolean).join(" · ")))));
 }

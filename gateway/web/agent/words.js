@@ -128,6 +128,7 @@ export const CATALOGUE = {
   "callbacks.claim": ["Claim", "担当する", "认领"],
   history: ["Today's calls", "本日の通話", "今日通话"],
   "history.empty": ["No calls yet.", "まだ通話はありません。", "暂无通话。"],
+  "history.missed": ["missed", "応答なし", "未接"],
   devices: ["Audio", "音声", "音频"],
   "devices.browser": ["Answer in this browser", "このブラウザーで応答する", "在此浏览器中接听"],
   "devices.hint": [

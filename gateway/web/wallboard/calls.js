@@ -56,8 +56,8 @@ function makeCall({ id }, { t, api, attempt, device }) {
     type: "button",
     onclick: () => {
       const phone = device();
-      if (mode !== "stop" && !phone) return attempt(Promise.reject(new Error(t("device.missing"))));
-      const body = mode === "stop" ? { mode } : { mode, device: phone };
+      if (mode !== "stop" && phone === "") return attempt(Promise.reject(new Error(t("device.missing"))));
+      const body = mode === "stop" || phone === null ? { mode } : { mode, device: phone };
       return attempt(api.send("POST", `/v1/calls/${encodeURIComponent(id)}/supervise`, body));
     },
   }));

@@ -6,12 +6,12 @@ import { forget, kept, logIn } from "/web/common/login.js";
 import { Words } from "/web/common/words.js";
 import * as agents from "./agents.js";
 import * as calls from "./calls.js";
+import { Listening } from "./listening.js";
 import { Live } from "./live.js";
 import * as queues from "./queues.js";
 import { CATALOGUE } from "./words.js";
 
 const TOAST_MS = 8000;
-const DEVICE = "ringback.supervisor.device";
 
 const words = new Words(CATALOGUE);
 const t = words.say;
@@ -22,8 +22,6 @@ inOurLanguage();
 words.addEventListener("change", inOurLanguage);
 startClock();
 $("logout").addEventListener("click", () => leave());
-$("device").value = localStorage.getItem(DEVICE) ?? "";
-$("device").addEventListener("change", () => localStorage.setItem(DEVICE, $("device").value.trim()));
 const login = kept();
 if (login && mayLook(login)) open(login);
 else showLogin();
@@ -66,7 +64,8 @@ function open({ key }) {
   $("login").hidden = true;
   $("board").hidden = false;
   const live = new Live(key);
-  const page = { t, api: new Api(key), attempt, device: () => $("device").value.trim() };
+  const listening = new Listening(key, (error) => toast(t("audio.failed", { reason: error.message })));
+  const page = { t, api: new Api(key), attempt, device: () => listening.device() };
   const show = () => {
     say($("line"), t(live.connected ? "line.connected" : "line.lost"));
     $("line").className = `tag ${live.connected ? "good" : "warn"}`;
@@ -91,9 +90,13 @@ async function attempt(promise) {
     await promise;
     return true;
   } catch (error) {
-    const shown = el("p", { class: "toast" }, error.message);
-    $("toasts").append(shown);
-    setTimeout(() => shown.remove(), TOAST_MS);
+    toast(error.message);
     return false;
   }
+}
+
+function toast(text) {
+  const shown = el("p", { class: "toast" }, text);
+  $("toasts").append(shown);
+  setTimeout(() => shown.remove(), TOAST_MS);
 }

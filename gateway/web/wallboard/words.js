@@ -12,6 +12,8 @@ export const CATALOGUE = {
   "line.connected": ["Live", "ライブ", "实时"],
   "line.lost": ["Reconnecting …", "再接続中…", "正在重新连接…"],
   device: ["Your phone", "あなたの電話", "您的话机"],
+  in_browser: ["In this browser", "このブラウザーで聞く", "在此浏览器中收听"],
+  "audio.failed": ["No audio: {reason}", "音声に接続できません：{reason}", "音频未连接：{reason}"],
   "device.missing": [
     "Say on which phone you want to listen (above, right).",
     "右上に、モニターに使う電話を入力してください。",

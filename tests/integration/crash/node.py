@@ -37,7 +37,6 @@ from gateway.storage.lease import NodeLease
 from gateway.storage.unsaved import UnsavedEvents
 from gateway.switch.agent_lines import SipAgentLines
 from gateway.switch.callbacks import CallbackDesk, CallbackParts, LoggedNotices
-from gateway.switch.consulting import Consulting
 from gateway.switch.control import LegControl
 from gateway.switch.conversation_parts import ConversationParts, ConversationTones
 from gateway.switch.dialling import Addresses, Dialling
@@ -54,7 +53,7 @@ from media.answer_ear import AnswerEar
 from monitoring.metrics import Metrics
 from tests.fakes.audio import CountingObserver, FakePrompts, ListLog
 from tests.fakes.bridge import FakeBridge, FakePortPlayer
-from tests.fakes.conversation import PressedKeys
+from tests.fakes.conversation import FakeReach, PressedKeys
 from tests.fakes.leg import FakeFarEnd, FakeLeg, fake_inbound, fake_outbound
 
 RATE = 8000
@@ -268,7 +267,7 @@ async def node(directory: Path, *, busy: dict[str, int] | None = None) -> AsyncI
             open_player=bridge.open_player,
             music=music,
             tones=ConversationTones.at(RATE),
-            reach=Consulting(runner, lines, outbound, addresses),
+            reach=FakeReach(),
             clock=SystemClock(),
             timers=loop,
             journal=runner.write,

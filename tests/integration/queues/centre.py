@@ -134,6 +134,7 @@ async def contact_centre(
     agents: Iterable[str],
     *,
     browsers: Iterable[str] = (),
+    devices: Mapping[str, str] | None = None,
     keys: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
     rtp_ports: int = 400,
@@ -142,8 +143,8 @@ async def contact_centre(
 ) -> AsyncIterator[Centre]:
     """A node with the queues of `plan.py` and these agents, all logged out.
 
-    `browsers`: agents without a phone; `keys`: more API keys, "NAME:ROLE" to the key. `trunk`: who gets the
-    calls to numbers.
+    `browsers`: agents without a phone; `devices`: agents on other phones, with their addresses. `keys`: more
+    API keys, "NAME:ROLE" to the key. `trunk`: who gets the calls to numbers.
     """
     key = new_key()
     admitted = ",".join(
@@ -154,8 +155,9 @@ async def contact_centre(
             agent: Agent(agent, await stack.enter_async_context(await UserAgent.open(agent)))
             for agent in agents
         }
-        devices = {agent.id: agent.phone.uri for agent in phones.values()} | dict.fromkeys(browsers, "")
-        plan = write_plan(directory / "dialplan", devices)
+        ours = {agent.id: agent.phone.uri for agent in phones.values()}
+        everybody = ours | dict.fromkeys(browsers, "") | dict(devices or {})
+        plan = write_plan(directory / "dialplan", everybody)
         variables = {"RINGBACK_HTTP__API_KEYS": admitted, **(environment or {})}
         if trunk is not None:
             variables["RINGBACK_SIP__OUTBOUND"] = f"sip:{{number}}@{LOOPBACK}:{trunk.port}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +19,17 @@ from tests.integration.peers import tones
 from tests.integration.peers.ua import UaCall, UserAgent
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, contact_centre, hears, talking
-from tests.integration.queues.plan import BYE_HZ, CONFIRM_HZ, KEPT_HZ, MUSIC_HZ, NUMBERS, PENDING_HZ
+from tests.integration.queues.plan import (
+    BYE_HZ,
+    CONFIRM_HZ,
+    CONNECTING_HZ,
+    KEPT_HZ,
+    LEAVE_NUMBER,
+    MUSIC_HZ,
+    NUMBERS,
+    PENDING_HZ,
+    WHISPER_HZ,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -260,6 +272,44 @@ async def test_who_calls_in_can_cancel_their_callback(calling: Calling) -> None:
     assert (await centre.get(f"/v1/callbacks/{entry['id']}"))["state"] == "cancelled"
 
 
+async def test_a_dialplan_takes_a_request_once_and_the_customer_is_called(calling: Calling) -> None:
+    centre = calling.centre
+    for tone_hz in (KEPT_HZ, PENDING_HZ):
+        call = await calling.customer.call(centre.gateway.uri(LEAVE_NUMBER))
+        await call.status(200)
+        await until(partial(hears, call, tone_hz, (tone_hz,)), "it is kept once, and then there already")
+        await call.request("BYE")
+    [entry] = await calling.entries("calling")
+    assert (await centre.get(f"/v1/callbacks/{entry['id']}"))["source"] == "dialplan"
+
+    await centre.on_duty("ann")
+    agent = await centre.agents["ann"].answer(15.0)
+    customer = await calling.answer()
+    async with talking((agent, AGENT_HZ)):
+        await until(lambda: hears(customer, AGENT_HZ), "the customer hears the agent")
+    agent.bye()
+    await customer.request("BYE")
+
+
+async def test_who_withholds_the_number_enters_one(calling: Calling) -> None:
+    centre = calling.centre
+    await centre.set_presence("ann", "on_break", "lunch")
+    call = await centre.wait_in("calling", "anonymous")
+    await call.rtp.press("1")
+    await until(lambda: hears(call, CONNECTING_HZ, (CONNECTING_HZ,)), "they are asked for a number")
+    for digit in "030123456#":
+        await call.rtp.press(digit)
+    await until(lambda: hears(call, CONFIRM_HZ, (CONFIRM_HZ,)), "it is read back")
+    await call.rtp.press("1")
+    await until(lambda: hears(call, KEPT_HZ, (KEPT_HZ,)), "the callback is kept")
+    await call.request("BYE")
+    centre.calls.clear()
+
+    [entry] = await calling.entries("calling")
+    assert entry["number"] == NUMBER
+    assert (await centre.request("DELETE", f"/v1/callbacks/{entry['id']}")).status_code == 204
+
+
 async def test_the_customer_is_called_first_and_asked_for_a_key(calling: Calling) -> None:
     centre = calling.centre
     await centre.request("POST", "/v1/callbacks", {"queue": "calling_first", "number": NUMBER})
@@ -301,3 +351,43 @@ async def test_a_machine_is_left_a_message_and_the_customer_tried_again(calling:
         await until(lambda: hears(customer, AGENT_HZ), "the customer hears the agent")
     customer.bye()
     await agent.request("BYE")
+
+
+async def test_a_customer_isnt_rung_for_an_agent_who_has_gone(calling: Calling) -> None:
+    centre = calling.centre
+    wish = {"queue": "calling_first", "number": NUMBER}
+    found = (await centre.request("POST", "/v1/callbacks", wish)).json()
+    await centre.on_duty("ann")
+    ringing = await calling.customer.next_call(15.0)
+    ringing.respond(180, "Ringing")
+    await centre.set_presence("ann", "on_break", "lunch")
+    await ringing.request("CANCEL")
+
+    shown = await centre.get(f"/v1/callbacks/{found['id']}")
+    assert (shown["attempts"], shown["state"], shown["position"]) == (0, "scheduled", 1)
+    assert await centre.gateway.metric("ringback_callbacks", queue="calling_first", state="scheduled") == 1
+    await centre.request("DELETE", f"/v1/callbacks/{found['id']}")
+
+
+async def test_nothing_is_promised_while_the_database_cant_take_it(calling: Calling) -> None:
+    centre = calling.centre
+    await centre.set_presence("ann", "on_break", "lunch")
+    call = await calling.customer.call(centre.gateway.uri(NUMBERS["calling"]))
+    await call.status(200)
+    await until(lambda: hears(call, MUSIC_HZ), "the customer waits")
+    [before] = await calling.entries("calling")
+
+    [file] = centre.gateway.data_dir.glob("*.db")
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # nobody else writes now
+        await call.rtp.press("1")
+        await until(lambda: hears(call, CONFIRM_HZ, (CONFIRM_HZ,)), "the number is read back")
+        await call.rtp.press("1")
+        await until(lambda: hears(call, WHISPER_HZ, (WHISPER_HZ,)), "they are told to wait", deadline_s=15.0)
+        refused = await centre.request("POST", "/v1/callbacks", {"queue": "calling", "number": "030 654321"})
+        assert refused.status_code == 503
+    await until(lambda: hears(call, MUSIC_HZ), "and wait")
+    [after] = await calling.entries("calling")
+
+    assert (after["id"], after["state"], after["position"]) == (before["id"], "waiting", 1)
+    call.bye()

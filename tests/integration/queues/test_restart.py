@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ async def test_who_waited_when_the_node_was_killed_is_called_back_in_the_same_or
                 number, customer = await answered_by(trunk)
                 called.append(number)
             async with talking((customer, CALLER_HZ), (agent, AGENT_HZ)):
-                await until(lambda customer=customer: hears(customer, AGENT_HZ), "the two talk")
+                await until(partial(hears, customer, AGENT_HZ), "the two talk")
             agent.bye()
             await customer.request("BYE")
         assert called == [CUSTOMERS[0], CUSTOMERS[2]]

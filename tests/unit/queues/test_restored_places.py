@@ -11,7 +11,6 @@ from gateway.queues.open_entries import follow
 from gateway.queues.signals import Enqueue, KeepPlace
 from tests.fakes.queue_floor import START, FloorDriver
 
-
 NOON = 1_800_000_000.0
 
 
