@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import json
+import os
 import sqlite3
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +20,7 @@ import soundfile
 import soxr
 
 from tests.integration.peers import tones
+from tests.integration.peers.ports import LOOPBACK
 from tests.integration.peers.ua import UaCall, UserAgent
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, contact_centre, hears, talking
@@ -165,6 +170,14 @@ async def test_who_is_busy_is_called_again_at_the_same_place(calling: Calling) -
     assert (found["attempts"], found["state"]) == (2, "kept")
     tries = "ringback_callback_attempts_total"
     assert await centre.gateway.metric(tries, queue="calling", result="busy") == 1
+
+    async def reported() -> bool:
+        [row] = (await centre.get("/v1/reports/callbacks?queue=calling"))["rows"]
+        return (
+            row["callbacks_kept"] >= 1 and row["callback_attempts"] > row["callback_attempts_answered"] >= 1
+        )
+
+    await until_async(reported, "the report has it")
 
 
 async def test_an_agent_who_hangs_up_while_the_customers_phone_rings_stops_it(calling: Calling) -> None:
@@ -391,3 +404,27 @@ async def test_nothing_is_promised_while_the_database_cant_take_it(calling: Call
 
     assert (after["id"], after["state"], after["position"]) == (before["id"], "waiting", 1)
     call.bye()
+
+
+async def test_callbacks_on_the_command_line(calling: Calling) -> None:
+    centre = calling.centre
+
+    async def ringback(*words: str) -> str:
+        url = f"http://{LOOPBACK}:{centre.gateway.http_port}"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", "callback", *words, "--url", url,
+            env={**os.environ, "RINGBACK_API_KEY": centre.key}, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        output, _ = await asyncio.wait_for(process.communicate(), 30.0)
+        assert process.returncode == 0
+        return output.decode()
+
+    added = json.loads(await ringback("add", "calling", "030 123456", "--name", "Ada", "--json"))
+    [listed] = json.loads(await ringback("list", "--queue", "calling", "--json"))
+    table = await ringback("list")
+    cancelled = await ringback("cancel", added["id"])
+
+    assert (listed["id"], listed["name"], listed["number"]) == (added["id"], "Ada", NUMBER)
+    assert added["id"] in table
+    assert "cancelled" in cancelled
+    assert json.loads(await ringback("list", "--json")) == []
