@@ -26,6 +26,7 @@ from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, contact_centre, hears, talking
 from tests.integration.queues.plan import (
     BYE_HZ,
+    CLOSED_HZ,
     CONFIRM_HZ,
     CONNECTING_HZ,
     KEPT_HZ,
@@ -428,3 +429,41 @@ async def test_callbacks_on_the_command_line(calling: Calling) -> None:
     assert added["id"] in table
     assert "cancelled" in cancelled
     assert json.loads(await ringback("list", "--json")) == []
+
+
+async def test_after_the_last_try_the_callback_is_given_up_and_that_is_known(calling: Calling) -> None:
+    centre = calling.centre
+    wish = {"queue": "calling", "number": NUMBER}
+    found = (await centre.request("POST", "/v1/callbacks", wish)).json()
+    await centre.on_duty("ann")
+    for _ in range(3):
+        agent = await centre.agents["ann"].answer(15.0)
+        customer = await calling.customer.next_call(10.0)
+        customer.respond(486, "Busy Here")
+        await agent.request("BYE", deadline_s=10.0)
+
+    async def given_up() -> bool:
+        return bool((await centre.get(f"/v1/callbacks/{found['id']}"))["state"] == "exhausted")
+
+    await until_async(given_up, "it is given up")
+    assert await calling.entries("calling") == []
+    assert "callback_exhausted" in centre.gateway.process.output()
+
+
+async def test_an_agent_can_send_a_customer_who_was_called_on_to_a_flow(calling: Calling) -> None:
+    centre = calling.centre
+    await centre.request("POST", "/v1/callbacks", {"queue": "calling", "number": NUMBER})
+    await centre.on_duty("ann")
+    agent = await centre.agents["ann"].answer(15.0)
+    customer = await calling.answer()
+    async with talking((agent, AGENT_HZ)):
+        await until(lambda: hears(customer, AGENT_HZ), "the customer hears the agent")
+    [call] = (await centre.get("/v1/calls?live=true"))["calls"]
+    body = {"to": {"kind": "flow", "name": "strict"}}
+    answer = await centre.request("POST", f"/v1/calls/{call['id']}/transfer", body)
+    assert answer.status_code < 300, answer.text
+    await agent.request("BYE")
+    await centre.on_duty()
+
+    await until(lambda: hears(customer, CLOSED_HZ, (CLOSED_HZ,)), "the flow says that nobody is there")
+    await customer.request("BYE")
