@@ -371,7 +371,8 @@ class FakeArchive:
         self.wanted.append(wanted)
         if self.fault is not None:
             raise self.fault
-        newest = sorted(self.records, key=lambda record: (record.started_at, record.leg_id), reverse=True)
+        kept = [one for one in self.records if wanted.agent in ("", None, one.attributes.get("agent"))]
+        newest = sorted(kept, key=lambda record: (record.started_at, record.leg_id), reverse=True)
         if after is not None:
             mark = (after.started_at, after.leg_id)
             newest = [record for record in newest if (record.started_at, record.leg_id) < mark]
