@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from gateway.callbacks.numbers import CallableNumber
 from gateway.callbacks.policy import DialOutcome
@@ -56,11 +56,15 @@ class CallbackRefused(RingbackError):
         self.fault = fault
 
 
+RESTART: Final = "restart"
+"""The `source` of a callback that nobody asked for: the call was lost when the node died."""
+
+
 @dataclass(frozen=True, slots=True)
 class Callback:
     """One callback; `id` is its queue entry's. Moments are seconds since the epoch.
 
-    `source`: how it was asked for ("queue", "dialplan", "api"). `by`: who asked, for those of the API.
+    `source`: how it was asked for ("queue", "dialplan", "api"), or RESTART. `by`: who asked, if by the API.
     `asked_in`: the call in which it was asked for. `call_id`: the call under which it is carried out.
     `caller_id`: the number that the customer dialled, and sees.
     `slot`: the beginning of the one that was chosen.
@@ -109,6 +113,7 @@ class Callback:
             "by": self.by,
             "slot": self.slot,
             "zones": list(self.number.zones),
+            "requested_at": self.requested_at,
             "context": dict(self.context),
             **({} if promised is None else {"promised_low_s": promised[0], "promised_high_s": promised[1]}),
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 from uuid import uuid4
@@ -25,6 +25,7 @@ from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.faults import point
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import JournalKind
 from gateway.queues.runner import QueueRunner
@@ -187,6 +188,7 @@ class CallbackDesk:
         """
         same = self._same_number(callback.queue, callback.number)
         pending = self._open(callback)
+        point("callback.opened")
         pending.due_at = self._due(callback, self._hold(callback))
         if same is not None:
             self.runner.post(Leave(callback.id, Leaving.MERGED))
@@ -260,14 +262,18 @@ class CallbackDesk:
         found = self._settle(pending, None)
         return found, found is pending
 
-    def restore(self, callback: Callback, enqueue: Enqueue) -> bool:
-        """One of before the node stopped, at the place that `enqueue` gives. False: it has none any more."""
+    def reopen(
+        self, callback: Callback, enqueue: Enqueue, known: Mapping[str, Any]
+    ) -> PendingCallback | None:
+        """One of before a restart, at its place; None when its queue doesn't take it."""
         pending = self._open(callback)
-        pending.due_at = enqueue.not_before or 0.0
-        if self.runner.enter(enqueue, pending, callback.call_id) is not None:
-            pending.dismissed(Leaving.MERGED)
-            return False
-        return True
+        pending.due_at = self._due(callback, 0.0)
+        enqueue = replace(enqueue, not_before=pending.due_at)
+        if self.runner.enter(enqueue, pending, callback.call_id, {**known, **callback.details()}) is None:
+            return pending
+        self._forget(pending)
+        self._parts.offers.unregister(callback.id)
+        return None
 
     # ---- times
 
@@ -308,6 +314,7 @@ class CallbackDesk:
         entry = self._asked_in.pop(change.call_id, None) if change.call is None else None
         pending = None if entry is None else self._pending.get(entry)
         if pending is not None:
+            point("callback.releasing")
             self._postpone(pending, CLEARING_S)
 
     def cancel(self, entry: str, by: str) -> bool:
@@ -455,6 +462,7 @@ class CallbackDesk:
         self._record(live)
 
     def _record(self, pending: PendingCallback) -> None:
+        point("callback.recording")
         callback = pending.callback
         self.runner.record(
             JournalKind.CALLBACK_UPDATED,

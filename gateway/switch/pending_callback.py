@@ -26,6 +26,7 @@ from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.requests import QueueRequest
 from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.errors import LegEnded
+from gateway.faults import point
 from gateway.queues.entry import EntryState
 from gateway.queues.journal import JournalKind
 from gateway.queues.signals import Connect, JoinFailed, Leave, Leaving, Miss, Offer, Postpone
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+UNSTORED_S: Final = 30.0
+"""While the database is away nobody is called back; so long until it is tried again."""
 STATES: Final = ("waiting", "scheduled", "dialling")
 """How a pending callback can stand."""
 
@@ -185,7 +188,8 @@ class PendingCallback:
 
     async def _dial_beside(self, customer: CustomerCall, line: Line) -> DialOutcome | None:
         """Dial while the agent listens; None when the agent has hung up first."""
-        self._begin()
+        if not await self._begin():
+            return None
         async with asyncio.TaskGroup() as tasks:
             gone = tasks.create_task(_until_ended(line.leg))
             dialling = tasks.create_task(customer.dial(self._callback, line.leg.audio, self.policy.ring_s))
@@ -193,6 +197,7 @@ class PendingCallback:
             gone.cancel()
             dialling.cancel()
         self._dialling = False
+        point("callback.dialled")
         return None if dialling.cancelled() else dialling.result()
 
     def _reserves(self, agent: AgentProfile) -> bool:
@@ -201,11 +206,21 @@ class PendingCallback:
         dialling = entry is not None and entry.state is EntryState.CALLBACK_DIALING
         return entry is not None and dialling and agent.id in entry.agents
 
-    def _begin(self) -> None:
+    async def _begin(self) -> bool:
+        """A try begins. False, and another one later, when it can't be stored: a try that isn't on disk would
+        be made again after a crash, and nobody is rung twice for one.
+        """
+        stored = await self._desk.settled()
         self._callback = self._callback.dialled(self._runner.now)
         self._dialling = True
         callback = self._callback
         self._record(JournalKind.CALLBACK_DIALLED, attempt=callback.attempts, number=callback.number.dialled)
+        if stored and await self._desk.settled():
+            point("callback.dialling")
+            return True
+        log.warning("callback_not_stored", entry=callback.id)
+        self._runner.post(Postpone(callback.id, self._runner.now + UNSTORED_S))
+        return False
 
     async def _tell_agent(self, line: Line) -> None:
         parts = self._desk.conversations
@@ -217,11 +232,15 @@ class PendingCallback:
 
     def _missed(self, outcome: DialOutcome, offer: str) -> None:
         """The customer wasn't reached: again later, or never."""
+        self._come_out(outcome)  # first, or the agent would be asked again at once
+        self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
+
+    def _come_out(self, outcome: DialOutcome) -> None:
         callback, now = self._callback, self._runner.now
         next_at = self.policy.next_try(outcome, callback.attempts, callback.number.zones, now)
         self._callback = callback.came_out(outcome, next_at)
         self.due_at = now if next_at is None else next_at
-        self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
+        point("callback.came_out")
         self._record(
             JournalKind.CALLBACK_FAILED, attempt=callback.attempts, outcome=outcome.value, next_at=next_at
         )
@@ -230,6 +249,10 @@ class PendingCallback:
             self._runner.post(Leave(callback.id, Leaving.EXHAUSTED))
         else:
             self._runner.post(Postpone(callback.id, next_at))
+
+    def interrupted(self) -> None:
+        """A restart cut the last try off."""
+        self._come_out(DialOutcome.UNREACHABLE)
 
     # ---- customer first
 
@@ -240,9 +263,13 @@ class PendingCallback:
         """
         customer = self._desk.customer_call()
         try:
-            self._begin()
+            if not await self._begin():
+                self.change(attempts=self._callback.attempts - 1)
+                self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
+                return
             outcome = await customer.dial(self._callback, None, self.policy.ring_s)
             self._dialling = False
+            point("callback.dialled")
             if outcome is DialOutcome.ANSWERED:
                 outcome = await self._greet(customer, offer)
             if outcome is DialOutcome.ANSWERED:
@@ -302,6 +329,7 @@ class PendingCallback:
         callback, desk, leg = self._callback, self._desk, customer.leg
         if leg is None:
             raise RuntimeError("answered without a leg")
+        point("callback.answered")
         self._on_line = True
         self._record(JournalKind.CALLBACK_ANSWERED, attempt=callback.attempts)
         self._callback = callback.came_out(DialOutcome.ANSWERED, None)

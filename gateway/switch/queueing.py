@@ -25,13 +25,16 @@ from gateway.agents.profile import AgentProfile
 from gateway.call.leg import CallLeg, Headers, Party
 from gateway.call.screen import screen_of
 from gateway.call.state import LegState
+from gateway.call.verification import is_verified
 from gateway.callbacks.numbers import CallableNumber
+from gateway.callbacks.request import RESTART, Callback
 from gateway.dialplan.ports import Keys, Outcome
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import KeyAction, QueueDefinition, RecordWhen
 from gateway.dialplan.requests import DialRequest, QueueRequest
 from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.queues.restart import VERIFIED
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import (
     Connect,
@@ -124,9 +127,10 @@ class Connected:
 
 
 class _Wish(Enum):
-    """Something that the caller wants by key, beside an agent."""
+    """Something that the caller, or the node, wants beside an agent."""
 
     CALLBACK = "callback"
+    CLOSING = "closing"  # the node is about to stop
 
 
 class QueueVisit:
@@ -171,7 +175,7 @@ class QueueVisit:
                 return outcome
         else:
             self._parts.offers.register(self._entry, self)
-            refused = self._runner.enter(self._enqueue(), self, self._visitor.call_id)
+            refused = self._runner.enter(self._enqueue(), self, self._visitor.call_id, self._known())
             if refused is not None:
                 self._parts.offers.unregister(self._entry)
                 return Outcome(refused.value)
@@ -196,13 +200,14 @@ class QueueVisit:
     async def _stay(self) -> Outcome:
         while True:
             news = await self._wait()
+            outcome: Outcome | None
             match news:
                 case Leaving():
                     return Outcome(EXITS.get(news, "error"))
                 case Connected():
                     outcome = await self._talk(news)
                 case _Wish():
-                    outcome = await self._ask_callback()
+                    outcome = await self._ask_callback(closing=news is _Wish.CLOSING)
                 case _:
                     assert_never(news)
             if outcome is not None:
@@ -227,6 +232,17 @@ class QueueVisit:
             maximum_wait_s=request.timeout_s or None,
         )
 
+    def _known(self) -> Mapping[str, Any]:
+        """What a restart has to know of the caller, beside the place."""
+        ani, dnis = self._leg.remote, self._leg.local
+        return {
+            "ani": ani.number,
+            "dnis": dnis.number,
+            "name": ani.display_name,
+            "context": dict(self._visitor.context()),
+            VERIFIED: is_verified(self._leg),
+        }
+
     def _leave(self) -> None:
         """However the visit came to its end. The engine ignores what it knows already."""
         self._over = True
@@ -244,7 +260,7 @@ class QueueVisit:
     def _end_entry(self) -> None:
         if self._talking:
             self._runner.post(Finished(self._entry, by=self._hung_up_by))
-        else:
+        elif not self._runner.keeps_places:
             self._runner.post(Leave(self._entry, Leaving.ABANDONED))
         self._parts.offers.unregister(self._entry)
         self._runner.forget(self._entry)
@@ -332,7 +348,7 @@ class QueueVisit:
         """The caller has a callback already; None: they wait, at its place."""
         callback, desk = pending.callback, self._parts.callbacks
         position = self._runner.position(callback.id) or 1
-        match await self._asking.about_pending(self._asker(), position):
+        match await self._choice(callback, position):
             case PendingChoice.KEEP:
                 return Outcome("called_back")
             case PendingChoice.CANCEL:
@@ -346,13 +362,19 @@ class QueueVisit:
         self._take_back(pending)
         return None
 
-    async def _ask_callback(self) -> Outcome | None:
+    async def _choice(self, callback: Callback, position: int) -> PendingChoice | None:
+        """Who was cut off by a restart, and calls again, has asked for nothing: they wait where they were."""
+        if callback.source == RESTART:
+            return PendingChoice.WAIT
+        return await self._asking.about_pending(self._asker(), position)
+
+    async def _ask_callback(self, *, closing: bool = False) -> Outcome | None:
         """Agree on a number while the place is kept; an agent who is there first ends the talk.
 
         None: the wait goes on.
         """
         async with asyncio.TaskGroup() as tasks:
-            talk = tasks.create_task(self._asking.agree(self._asker()))
+            talk = tasks.create_task(self._agree(closing=closing))
             news = tasks.create_task(self._news.get())
             await asyncio.wait({talk, news}, return_when=asyncio.FIRST_COMPLETED)
             talk.cancel()
@@ -363,6 +385,11 @@ class QueueVisit:
             return None
         number = talk.result()
         return None if number is None else await self._become_callback(number)
+
+    async def _agree(self, *, closing: bool) -> CallableNumber | None:
+        if closing:
+            await self._asking.say(self._asker(), "closing")
+        return await self._asking.agree(self._asker())
 
     async def _become_callback(self, number: CallableNumber) -> Outcome | None:
         """The place is a callback's from now on, and the caller is told so when it is on disk."""
@@ -391,6 +418,13 @@ class QueueVisit:
 
     def _asker(self) -> Asker:
         return Asker(self._entry, self._queue, self._request.identity, self._language, self._facts(None))
+
+    def closing(self) -> None:
+        """The node stops soon. Who waits is told, and offered a callback; who stays on the line until the end
+        becomes one at the next start, by the queue's rule.
+        """
+        if not self._talking and not self._over:
+            self._news.put_nowait(_Wish.CLOSING)
 
     # ---- Waiter: what the engine says
 
