@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import json
+import os
 import sqlite3
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,11 +20,13 @@ import soundfile
 import soxr
 
 from tests.integration.peers import tones
+from tests.integration.peers.ports import LOOPBACK
 from tests.integration.peers.ua import UaCall, UserAgent
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, contact_centre, hears, talking
 from tests.integration.queues.plan import (
     BYE_HZ,
+    CLOSED_HZ,
     CONFIRM_HZ,
     CONNECTING_HZ,
     KEPT_HZ,
@@ -165,6 +171,13 @@ async def test_who_is_busy_is_called_again_at_the_same_place(calling: Calling) -
     assert (found["attempts"], found["state"]) == (2, "kept")
     tries = "ringback_callback_attempts_total"
     assert await centre.gateway.metric(tries, queue="calling", result="busy") == 1
+
+    async def reported() -> bool:
+        [row] = (await centre.get("/v1/reports/callbacks?queue=calling"))["rows"]
+        tried, answered = row["callback_attempts"], row["callback_attempts_answered"]
+        return bool(row["callbacks_kept"] >= 1 and tried > answered >= 1)
+
+    await until_async(reported, "the report has it")
 
 
 async def test_an_agent_who_hangs_up_while_the_customers_phone_rings_stops_it(calling: Calling) -> None:
@@ -391,3 +404,65 @@ async def test_nothing_is_promised_while_the_database_cant_take_it(calling: Call
 
     assert (after["id"], after["state"], after["position"]) == (before["id"], "waiting", 1)
     call.bye()
+
+
+async def test_callbacks_on_the_command_line(calling: Calling) -> None:
+    centre = calling.centre
+
+    async def ringback(*words: str) -> str:
+        url = f"http://{LOOPBACK}:{centre.gateway.http_port}"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", "callback", *words, "--url", url,
+            env={**os.environ, "RINGBACK_API_KEY": centre.key}, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        output, _ = await asyncio.wait_for(process.communicate(), 30.0)
+        assert process.returncode == 0
+        return output.decode()
+
+    added = json.loads(await ringback("add", "calling", "030 123456", "--name", "Ada", "--json"))
+    [listed] = json.loads(await ringback("list", "--queue", "calling", "--json"))
+    table = await ringback("list")
+    cancelled = await ringback("cancel", added["id"])
+
+    assert (listed["id"], listed["name"], listed["number"]) == (added["id"], "Ada", NUMBER)
+    assert added["id"] in table
+    assert "cancelled" in cancelled
+    assert json.loads(await ringback("list", "--json")) == []
+
+
+async def test_after_the_last_try_the_callback_is_given_up_and_that_is_known(calling: Calling) -> None:
+    centre = calling.centre
+    wish = {"queue": "calling", "number": NUMBER}
+    found = (await centre.request("POST", "/v1/callbacks", wish)).json()
+    await centre.on_duty("ann")
+    for _ in range(3):
+        agent = await centre.agents["ann"].answer(15.0)
+        customer = await calling.customer.next_call(10.0)
+        customer.respond(486, "Busy Here")
+        await agent.request("BYE", deadline_s=10.0)
+
+    async def given_up() -> bool:
+        return bool((await centre.get(f"/v1/callbacks/{found['id']}"))["state"] == "exhausted")
+
+    await until_async(given_up, "it is given up")
+    assert await calling.entries("calling") == []
+    assert "callback_exhausted" in centre.gateway.process.output()
+
+
+async def test_an_agent_can_send_a_customer_who_was_called_on_to_a_flow(calling: Calling) -> None:
+    centre = calling.centre
+    await centre.request("POST", "/v1/callbacks", {"queue": "calling", "number": NUMBER})
+    await centre.on_duty("ann")
+    agent = await centre.agents["ann"].answer(15.0)
+    customer = await calling.answer()
+    async with talking((agent, AGENT_HZ)):
+        await until(lambda: hears(customer, AGENT_HZ), "the customer hears the agent")
+    [call] = (await centre.get("/v1/calls?live=true"))["calls"]
+    body = {"to": {"kind": "flow", "name": "strict"}}
+    answer = await centre.request("POST", f"/v1/calls/{call['id']}/transfer", body)
+    assert answer.status_code < 300, answer.text
+    await agent.request("BYE")
+    await centre.on_duty()
+
+    await until(lambda: hears(customer, CLOSED_HZ, (CLOSED_HZ,)), "the flow says that nobody is there")
+    await customer.request("BYE")

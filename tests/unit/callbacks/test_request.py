@@ -6,7 +6,7 @@ import json
 
 from gateway.callbacks.numbers import CallableNumber
 from gateway.callbacks.policy import DialOutcome
-from gateway.callbacks.request import Callback
+from gateway.callbacks.request import Callback, CallbackFault, CallbackRefused
 
 ASKED = Callback(
     id="e1",
@@ -52,3 +52,9 @@ def test_a_try_is_counted_and_its_outcome_kept() -> None:
 
     assert (tried.attempts, tried.last_tried_at) == (1, 170.0)
     assert (over.last_outcome, over.not_before) == (DialOutcome.BUSY, 300.0)
+
+
+def test_a_refusal_says_why() -> None:
+    refused = CallbackRefused(CallbackFault.NO_SUCH_TIME)
+
+    assert (refused.fault, str(refused)) == (CallbackFault.NO_SUCH_TIME, "no callback: no_such_time")
