@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 import structlog
+
 from gateway.call.cause import Cause
 from gateway.call.leg import CallDirection, Headers, Party
 from gateway.errors import RingbackError
