@@ -80,6 +80,15 @@ class QueueStats:
     service_levels: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class CallbackStats:
+    """How many callbacks of a queue stand so: waiting (for an agent), scheduled (for later), dialling."""
+
+    queue: str
+    state: str
+    count: int
+
+
 class Metrics:
     """A node's metrics. The methods are for what happens in several metrics at once or needs bounding."""
 
@@ -147,9 +156,20 @@ class Metrics:
             "queue_estimate_error", "Actual minus announced wait.", "seconds", ERROR_BUCKETS, *queue
         )
         self.offers = counter("offers", "Offers to agents, by what came of them.", *queue, "result")
+        self.callback_attempts = counter(
+            "callback_attempts",
+            "Calls to customers who asked for one, by how they came out.",
+            *queue,
+            "result",
+        )
+        self.callbacks_duplicate_prevented = counter(
+            "callbacks_duplicate_prevented", "Requests for a callback that updated an earlier one."
+        )
         self.callers_lost = counter("callers_lost", "Callers and callbacks lost by a fault of ours.")
         self.internal_errors = counter("internal_errors", "Faults of our own that ended a call.", "component")
-        self.voice_sessions = gauge("voice_sessions", "Apps and desktops that are connected, or were a moment ago.")
+        self.voice_sessions = gauge(
+            "voice_sessions", "Apps and desktops that are connected, or were a moment ago."
+        )
         self.voice_faults = counter("voice_faults", "What apps and browsers did wrong, by kind.", "code")
         self.webrtc_transports = counter(
             "webrtc_transports", "WebRTC transports that were connected, by the way of their packets.", "path"
@@ -192,6 +212,24 @@ class Metrics:
     def watch_queues(self, stats: Callable[[], Sequence[QueueStats]]) -> None:
         """Ask `stats` at every scrape; it must return at once. Called once, when there are queues."""
         self.registry.register(_QueueCollector(stats))
+
+    def watch_callbacks(self, stats: Callable[[], Sequence[CallbackStats]]) -> None:
+        """The same for callbacks."""
+        self.registry.register(_CallbackCollector(stats))
+
+
+class _CallbackCollector(Collector):
+    """The same for callbacks."""
+
+    def __init__(self, stats: Callable[[], Sequence[CallbackStats]]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        text = "Callbacks that aren't over, by how they stand."
+        callbacks = GaugeMetricFamily(f"{NAMESPACE}_callbacks", text, labels=("queue", "state"))
+        for one in self._stats():
+            callbacks.add_metric((one.queue, one.state), one.count)
+        yield callbacks
 
 
 class _QueueCollector(Collector):

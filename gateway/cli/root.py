@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gateway import config
-from gateway.cli import agent, call, calls, db, dialplan, journal, queue, report, token, top
+from gateway import config, faults
+from gateway.cli import agent, call, callback, calls, db, dialplan, journal, queue, report, token, top
 from gateway.cli.invocation import ConfigFile, faults_reported
 from gateway.version import VERSION
 from monitoring import logs
@@ -43,6 +43,8 @@ def run(file: ConfigFile = None) -> None:
 
     with faults_reported():
         settings = config.load(file)
+        if (fault := config.fault_point()) is not None:
+            faults.arm(fault)
         with logs.configured(settings.log.level, settings.log.format):
             asyncio.run(serve(settings))
 
@@ -61,6 +63,7 @@ app.command()(journal.journal)
 app.command()(token.token)
 app.command()(top.top)
 app.add_typer(agent.app, name="agent")
+app.add_typer(callback.app, name="callback")
 app.add_typer(calls.app, name="calls")
 app.add_typer(db.app, name="db")
 app.add_typer(dialplan.app, name="dialplan")

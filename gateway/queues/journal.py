@@ -18,17 +18,18 @@ class JournalKind(Enum):
     """What happened. The details that each carries are listed behind it."""
 
     # Entries
-    # ENTERQUEUE. priority, skills, language, ani, dnis, identity, enqueued_at, callback
+    # ENTERQUEUE. priority, skills, language, ani, dnis, name, context, identity, enqueued_at, callback
     JOINED = "entry.joined"
+    # Open before a restart, and in its place again, as a callback. As JOINED; was: its state at the end
+    RESTORED = "entry.restored"
     REFUSED = "entry.refused"  # reason
     OFFERED = "entry.offered"  # offer
     RINGING = "entry.ringing"  # offer
     MISSED = "entry.missed"  # RINGNOANSWER (no_answer), RINGCANCELED (caller_gone). offer, reason, rang_s
     ACCEPTED = "entry.accepted"  # offer, rang_s
     CONNECTED = "entry.connected"  # CONNECT. offer, wait_s, rang_s
-    RETURNED = (
-        "entry.returned"  # to its place: reason; "caller_returned": a callback's customer is on the line
-    )
+    # To its place. reason, not_before; "caller_returned": a callback's customer is on the line, and waits
+    RETURNED = "entry.returned"
     ABANDONED = "entry.abandoned"  # ABANDON. position, original_position, wait_s
     # EXITWITHKEY, EXITWITHTIMEOUT, EXITEMPTY, WITHDRAW, by `reason`. reason, position, wait_s
     LEFT = "entry.left"

@@ -1,6 +1,6 @@
 """The few phrases in which a wait is told: "less than a minute", "about five minutes". Pure.
 
-Which phrase is right for an estimate is `gateway.queues.promise`'s to say.
+Which phrase is right for an estimate is `gateway.queues.estimate.promise`'s to say.
 """
 
 from __future__ import annotations
@@ -56,12 +56,3 @@ class WaitPhrase:
         if self.kind is WaitKind.MORE_THAN:
             return float("inf")
         return 60.0 * max(self.minutes, 1) * _SLACK + _SLACK_S
-
-
-def phrase_of(kind: str, minutes: int, reason: str | None = None) -> WaitPhrase | None:
-    """The phrase by its words, as `gateway.queues.promise.Told` has them; None for any other word."""
-    kinds = {known.value: known for known in WaitKind}
-    reasons = {known.value: known for known in LongerReason}
-    if kind not in kinds:
-        return None
-    return WaitPhrase(kinds[kind], minutes, None if reason is None else reasons[reason])

@@ -45,7 +45,7 @@ class AgentView:
     entry: str | None  # what they are asked to take, or talk with
     wrap_up_until: float | None
     calls: int  # since they logged in
-    talk_s: float  # since they logged in
+    talk_s: float  # since they logged in, without the call that they are on
     misses: int  # in a row
 
     @property

@@ -127,6 +127,8 @@ class Recordings:
         self._current: dict[str, CallRecording] = {}
         self._begun: Counter[str] = Counter()
         self._chores: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._ours: set[Path] = set()  # begun before what an earlier process left was seen to
+        self._recovered = False
         self._converting = True
 
     def begin(
@@ -151,6 +153,8 @@ class Recordings:
         id_ = call_id if part == 1 else f"{call_id}-{part}"
         note = RecordingNote(call_id, self._clock.utc(), keeping or self.store.keeping, queue)
         path = self.store.path_of(id_, note)
+        if not self._recovered:
+            self._ours.add(path)
         media = self._recorder.start(path, caller, others)
         self._begun[call_id] = part
         self._chores.put_nowait(partial(self._write_note, path, note))
@@ -172,13 +176,19 @@ class Recordings:
 
     async def run(self) -> None:
         """Completes what an earlier process left, converts what is complete, and deletes what is due."""
-        left = await asyncio.to_thread(self.store.recover)
-        for path in left:
-            self._chores.put_nowait(partial(self._convert, path))
+        self._chores.put_nowait(self._recover)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._sweep_daily())
             while True:
-                await self._do(await self._chores.get())
+                chore = await self._chores.get()
+                try:
+                    await self._do(chore)
+                finally:
+                    self._chores.task_done()
+
+    async def idle(self) -> None:
+        """Returns when `run` has done everything that was to be done."""
+        await self._chores.join()
 
     async def close(self) -> None:
         """After the recorder was closed, and `run` was cancelled: says of each file what it is.
@@ -196,6 +206,13 @@ class Recordings:
             await chore()
         except (OSError, RuntimeError) as fault:  # the WAV stays, and is tried again after the next start
             log.exception("recording_not_kept_well", error=str(fault))
+
+    async def _recover(self) -> None:
+        left = await asyncio.to_thread(self.store.recover, self._ours)
+        self._recovered = True
+        self._ours.clear()
+        for path in left:
+            self._chores.put_nowait(partial(self._convert, path))
 
     async def _sweep_daily(self) -> None:
         while True:

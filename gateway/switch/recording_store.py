@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -184,19 +184,22 @@ class RecordingStore:
                 folder.rmdir()
         return deleted
 
-    def recover(self) -> list[Path]:
+    def recover(self, ours: Container[Path] = ()) -> list[Path]:
         """Completes what a process that died left behind. Returns the WAV files that may need converting.
 
-        Only while nothing is recorded.
+        `ours`: the WAV files of this process, which are left alone.
         """
         waiting: list[Path] = []
         for folder, _ in self._days():
             for path in sorted(folder.glob(f"*{PARTIAL}")):
-                if path.name.endswith(f".wav{PARTIAL}"):
-                    _complete(path)
+                whole = path.with_name(path.name.removesuffix(PARTIAL))
+                if whole.with_suffix(".wav") in ours:
+                    continue
+                if whole.suffix == ".wav":
+                    _complete(path, whole)
                 else:
                     path.unlink()  # half a conversion, whose WAV is there, or half a note
-            waiting += sorted(folder.glob("*.wav"))
+            waiting += [path for path in sorted(folder.glob("*.wav")) if path not in ours]
         return waiting
 
     # ---- inside
@@ -230,8 +233,7 @@ class RecordingStore:
                 yield folder, day
 
 
-def _complete(partial: Path) -> None:
-    whole = partial.with_name(partial.name.removesuffix(PARTIAL))
+def _complete(partial: Path, whole: Path) -> None:
     try:
         seconds = repair(partial)
     except NotRepairable as hopeless:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,14 +15,13 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway.agents.profile import AgentProfile
 from gateway.call.leg import CallLeg
-from gateway.call.screen import QueuePlace, screen_of
+from gateway.call.screen import CallbackOffered, QueuePlace, screen_of
 from gateway.dialplan.prompts import ActivePlan
-from gateway.dialplan.queues import QueueDefinition
+from gateway.dialplan.queues import KeyAction, QueueDefinition
 from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.queues.estimate import Estimate, Promise
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import JournalKind
-from gateway.queues.phrases import WaitPhrase, phrase_of
 from gateway.queues.runner import QueueRunner
 from gateway.queues.waiting import Announcer, ExpectedWait, Heard, Saying
 from gateway.switch.control import LegControl
@@ -97,6 +95,7 @@ class WaitingRoom:
     async def run(self) -> None:
         """Until it is cancelled. Raises nothing else."""
         await self._contained(self._start_music)
+        self._show_callback()
         # Whoever hears a position may rely on it: first it is on disk. Without a database it is only true.
         await self._runner.settled()
         while not self._left:
@@ -109,6 +108,7 @@ class WaitingRoom:
             return
         self._left = True
         self._told.heard = self._announcer.heard
+        screen_of(self._leg).show_callback_offer(None)
         if self._music is not None:
             self._music.stop()
         self._control.stop_audio()
@@ -137,6 +137,7 @@ class WaitingRoom:
         """By the rules of another queue from now on."""
         self._queue = queue
         self._announcer.moved(queue.announce.rules, self._runner.now)
+        self._show_callback()
         self._wake.set()
 
     # ---- inside
@@ -168,7 +169,9 @@ class WaitingRoom:
         now, position = self._runner.now, self._runner.position(self._entry)
         estimate = self._parts.forecasts.of(self._entry)
         self._show(position, None if estimate is None else (estimate.low_s, estimate.high_s))
-        promise, phrase = self._phrase(estimate)
+        promise, phrase = (
+            (self._told.promise, None) if estimate is None else self._told.promise.tell(estimate)
+        )
         if self._asked:
             self._asked = False
             sayings = self._announcer.answer(now, position, phrase)
@@ -187,15 +190,6 @@ class WaitingRoom:
             details["estimate_s"] = round(estimate.median_s, 1)
             details["low_s"], details["high_s"] = round(estimate.low_s, 1), round(estimate.high_s, 1)
         self._runner.record(JournalKind.ANNOUNCED, entry=self._entry, queue=self._queue.name, details=details)
-
-    def _phrase(self, estimate: Estimate | None) -> tuple[Promise, WaitPhrase | None]:
-        """How the estimate would be told, and what would then be promised."""
-        promise = copy(self._told.promise)
-        if estimate is None:
-            return promise, None
-        told = promise.tell(estimate)
-        reason = None if told.reason is None else told.reason.value
-        return promise, phrase_of(told.phrase.value, told.minutes, reason)
 
     async def _announce(self, sayings: Sequence[Saying]) -> None:
         try:
@@ -240,6 +234,12 @@ class WaitingRoom:
         if before is None or (before.position, before.estimate_s) != (position, estimate_s):
             self._shown = place
             screen_of(self._leg).show_place(place)
+
+    def _show_callback(self) -> None:
+        """An app has a button for it all the time; on the phone the key works all the time, too."""
+        key = self._queue.key_for(KeyAction.CALLBACK)
+        offer = CallbackOffered(self._queue.name, key, self._leg.remote.number) if key else None
+        screen_of(self._leg).show_callback_offer(offer)
 
     def _waited_s(self) -> float:
         entry = self._runner.entry(self._entry)

@@ -310,6 +310,15 @@ export class RingbackCall extends EventTarget {
     return call;
   }
 
+  /** One that a connection's session has already, after a reload: `message` is what the gateway says of its state. */
+  static resumed(connection, message, options = {}) {
+    const call = new RingbackCall({ storage: false, ...options, connection, id: message.call });
+    call.#begun = true;
+    call.#set("reconnecting");
+    call.#take(message);
+    return call;
+  }
+
   get id() {
     return this.#id;
   }

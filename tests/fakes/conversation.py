@@ -20,6 +20,7 @@ from gateway.switch.conversation_parts import (
     Reached,
     Unreachable,
 )
+from gateway.switch.conversation_state import ConversationState
 from gateway.switch.live_calls import LiveCalls
 from gateway.switch.music import MusicOnHold
 from media.clip import Clip
@@ -189,6 +190,9 @@ class Scenario:
         """What is connected to this leg: the names of voices, of music and of tones, cues left out."""
         heard = self.bridge.hears.get(leg.audio.name, {})
         return {self._name(port) for port in heard if not port.startswith("cue-")}
+
+    def is_in(self, state: ConversationState) -> bool:
+        return self.conversation.state is state
 
     def cues(self, leg: CallLeg) -> set[str]:
         heard = self.bridge.hears.get(leg.audio.name, {})

@@ -21,7 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.load import dialplans, journal, rtc_measure
+from tests.load import dialplans, estimates, journal, queueing, rtc_measure, waiting
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -39,6 +39,7 @@ RATES: Final = (50, 200)
 LATENCY_SAMPLES: Final = 40
 KEY_SAMPLES: Final = 10
 CLICK_SAMPLES: Final = 20
+WAITING_CALLS: Final = 200
 WEBRTC_CALLS: Final = 50
 VANILLA_CALLS: Final = 10
 WEBRTC_RUNS: Final = (
@@ -137,6 +138,32 @@ class Bench:
         console.log("journal")
         self.found["journal"] = await journal.run(self.directory, console)
 
+    async def queues(self) -> None:
+        """Matches of the queue engine with 10,000 callers and 2,000 agents."""
+        console.log("queues")
+        self.found["queues"] = [await asyncio.to_thread(queueing.run, console)]
+
+    async def estimates(self) -> None:
+        """How true expected waits are, and what they cost."""
+        console.log("expected waits")
+        self.found["estimates"] = await asyncio.to_thread(estimates.run, console)
+
+    async def waiting(self) -> None:
+        """Callers in a queue of a whole node, and the moment in which an agent accepts."""
+        table = _table(
+            f"Cost of a waiting call ({WAITING_CALLS} calls, music and announcements)",
+            "", "millicores", "kB", "delivered", "gap p99.9 ms",
+        )  # fmt: skip
+        line = await waiting.waiting_cost(WAITING_CALLS, self.seconds, self.directory)
+        self._keep("waiting", line)
+        table.add_row(
+            "waiting", f"{line.millicores_a_call:.2f}", f"{line.kilobytes_a_call:.0f}", _delivered(line),
+            f"{line.gap_p999_ms:.1f}",
+        )  # fmt: skip
+        console.print(table)
+        found = await waiting.accept_latency(LATENCY_SAMPLES, self.directory)
+        self._latencies("An agent accepts, ms", list(found))
+
     async def webrtc(self) -> None:
         """WebRTC calls beside SIP calls and beside aiortc alone, in pairs, in the same run."""
         table = _table(
@@ -206,7 +233,10 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "ear": Bench.ear,
     "click": Bench.click,
     "dialplans": Bench.dialplans,
+    "estimates": Bench.estimates,
     "journal": Bench.journal,
+    "queues": Bench.queues,
+    "waiting": Bench.waiting,
 }
 
 

@@ -119,7 +119,7 @@ class Vanilla:
     """aiortc as its own examples use it."""
 
     def __init__(self) -> None:
-        aioice.ice.get_host_addresses = lambda **_: [LOOPBACK]  # type: ignore[assignment]
+        aioice.ice.get_host_addresses = lambda **_: [LOOPBACK]
         self._kept: list[object] = []
 
     async def start(self, number: int, offer: str) -> None:

@@ -57,7 +57,7 @@ class Centre:
     """
 
     def __init__(
-        self, *queues: QueueSettings, answer_s: float = 0.0, journal: JournalHandler = lambda event: None
+        self, *queues: QueueSettings, answer_s: float = 0.0, journal: JournalHandler = lambda _event: None
     ) -> None:
         self.engine = QueueEngine(queues)
         self.now = 0.0

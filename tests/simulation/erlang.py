@@ -1,8 +1,8 @@
 """What queueing theory says of a queue with one kind of callers and agents: Erlang C and Erlang A.
 
 Erlang C (M/M/s): arrivals and services without memory, nobody hangs up. A. K. Erlang, 1917; L. Kleinrock,
-Queueing Systems I, §3.5. Erlang A (M/M/s+M): callers hang up at a constant rate while they wait. C. Palm, 1957;
-O. Garnett, A. Mandelbaum, M. Reiman, Designing a Call Center with Impatient Customers, M&SOM 4(3), 2002.
+Queueing Systems I, §3.5. Erlang A (M/M/s+M): callers hang up at a constant rate while they wait. C. Palm,
+1957; O. Garnett, A. Mandelbaum, M. Reiman, Designing a Call Center with Impatient Customers, M&SOM 4, 2002.
 Everything is computed from the balance equations, so that one piece of code serves both.
 """
 
@@ -75,7 +75,7 @@ def theory(load: Load) -> Theory:
 
 
 def _served_within(load: Load, places: int, seconds: float) -> list[float]:
-    """For who finds all agents busy and 0, 1, 2 … callers ahead: the probability of an agent within `seconds`.
+    """For who finds all agents busy and 0, 1, 2 … callers ahead: the chance of an agent within `seconds`.
 
     The number ahead falls at the rate of services and hang-ups; meanwhile the caller may hang up, too. That
     chain is solved by uniformisation: it jumps at a common rate, a Poisson number of times.

@@ -1,15 +1,16 @@
-"""What callers would have been told, and how long they then waited: our estimator beside Asterisk's formula."""
+"""What callers are told, and how long they then wait: our estimator beside Asterisk's formula."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from gateway.queues.entry import EntryState
 from gateway.queues.estimate import Estimate, Estimator, Situation
+from gateway.queues.estimate.promise import too_wide
 from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.queues.settings import QueueSettings
 from tests.simulation.centre import START, Centre
@@ -41,13 +42,14 @@ class Checked:
 
 
 class Watched:
-    """A centre whose estimates are written down, and checked when waits end."""
+    """A centre whose announcements are written down from `warm_up_s` on, and checked when waits end."""
 
-    def __init__(self, *queues: QueueSettings, answer_s: float = 4.0) -> None:
+    def __init__(self, *queues: QueueSettings, answer_s: float = 4.0, warm_up_s: float = 3_600.0) -> None:
+        self._warm_up_s = warm_up_s
         self.centre = Centre(*queues, answer_s=answer_s, journal=self._journal)
         self.estimator = Estimator()
         self.checked: list[Checked] = []
-        self.unknown = 0
+        self.untold = 0  # times that nothing was said, because nobody knew or the band was too wide
         self._weights = MappingProxyType({queue.name: queue.weight for queue in queues})
         self._told: dict[str, list[Announcement]] = {}
         self._holdtime: dict[str, int] = {}
@@ -88,8 +90,8 @@ class Watched:
         views = {entry.id: entry for entry in situation.entries}
         for entry in entries:
             estimate = found[entry]
-            if not isinstance(estimate, Estimate):
-                self.unknown += 1
+            if not isinstance(estimate, Estimate) or too_wide(estimate):
+                self.untold += self.centre.now >= self._warm_up_s
                 continue
             # app_queue.c, say_position: the average hold time less what has passed, whatever its sign
             waited_s = situation.now - views[entry].enqueued_at
@@ -99,7 +101,8 @@ class Watched:
 
     def _check(self, entry: str, *, answered: bool) -> None:
         for told in self._told.pop(entry, ()):
-            self.checked.append(Checked(told, self.centre.now - told.at, answered))
+            if told.at >= self._warm_up_s:
+                self.checked.append(Checked(told, self.centre.now - told.at, answered))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +118,10 @@ class Accuracy:
     asterisk_bias_s: float
     wait_s: float  # median
     width: float  # median of the band's width over the median told
-    by_name: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def accuracy(checked: Sequence[Checked]) -> Accuracy:
-    """Who hung up within the band says nothing; who waited beyond it and then hung up says that it was wrong."""
+    """Who hung up within the band says nothing; who hung up after its end says that it was wrong."""
     known = [one for one in checked if one.answered or one.actual_s > one.told.estimate.high_s]
     served = [one for one in checked if one.answered and one.actual_s > 0.0]
     return Accuracy(

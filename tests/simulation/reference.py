@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import simpy
 
@@ -17,7 +17,7 @@ def reference(callers: Sequence[Caller], agents: int) -> list[Outcome]:
     desk = simpy.Resource(environment, agents)
     outcomes: dict[int, Outcome] = {}
 
-    def call(number: int, caller: Caller) -> Iterator[simpy.Event]:
+    def call(number: int, caller: Caller) -> Generator[simpy.Event, object, None]:
         yield environment.timeout(caller.arrives_at)
         with desk.request() as turn:
             waited: list[simpy.Event] = [turn]

@@ -39,7 +39,7 @@ def steady(seed: int) -> Watched:
 
 
 def rising(seed: int) -> Watched:
-    """Ten agents with too many callers; from the third hour on, one more comes every six minutes, to twenty."""
+    """Ten agents for too many callers; from the third hour on, one more every six minutes, up to twenty."""
     watched = _one_queue(seed, 6.0, 13.0)
     for number in range(20):
         begins_s = 0.0 if number < 10 else 2.0 * HOUR_S + (number - 10) * 360.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -62,7 +63,9 @@ async def follow(url: str, key: str | None, *, first_retry_s: float = FIRST_RETR
             reason = _said(refused)
         except ConnectionClosed as closed:
             reason = (closed.rcvd.reason if closed.rcvd else "") or "the connection to the node broke"
-        except (OSError, WebSocketException, ValueError) as error:
+        except OSError as error:
+            reason = f"no node answers ({os.strerror(error.errno) if error.errno else error})"
+        except (WebSocketException, ValueError) as error:
             reason = str(error) or type(error).__name__
         yield Lost(reason, retry_in_s)
         await asyncio.sleep(retry_in_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Final
 
@@ -157,8 +157,9 @@ class TopScreen(App[None]):
         Binding("escape", "clear", "all", show=False),
     ]
 
-    def __init__(self, feed: Feed, node: str) -> None:
+    def __init__(self, feed: Feed, node: str, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
+        self._now = now
         self.fault: RingbackError | None = None
         self._feed = feed
         self._node = node
@@ -201,11 +202,13 @@ class TopScreen(App[None]):
             self._said = f"{message.reason}; trying again in {message.retry_in_s:g} s"
         else:
             self._said = ""
-            self._mirror.take(message, time.monotonic())
+            self._mirror.take(message, self._now())
         self._redraw()
 
     def _redraw(self) -> None:
-        now = self._mirror.node_time(time.monotonic())
+        if not self.is_running or not self.query("#status"):  # the clock strikes while all is taken down
+            return
+        now = self._mirror.node_time(self._now())
         status = self.query_one("#status", Static)
         status.set_class(bool(self._said), "lost")
         said = printable(self._said) or (f"{now:%H:%M:%S} UTC" + (", stopped" if self._paused else ""))
@@ -300,11 +303,12 @@ class TopScreen(App[None]):
 def _lines(item: dict[str, Any], indent: str = "") -> Iterable[str]:
     """Field by field; nested ones below their own name."""
     for name, value in item.items():
-        if isinstance(value, dict) and value:
-            yield f"{indent}{printable(name)}"
-            yield from _lines(value, indent + "  ")
-        elif isinstance(value, list):
-            words = (printable(str(part)) for part in value)
-            yield f"{indent}{name:<16} {', '.join(words)}"
+        parts = value if isinstance(value, list) else [value]
+        nested = [part for part in parts if isinstance(part, dict) and part]
+        if nested:
+            for part in nested:
+                yield f"{indent}{printable(name)}"
+                yield from _lines(part, indent + "  ")
         else:
-            yield f"{indent}{printable(name):<16} {'-' if value is None else printable(str(value))}"
+            words = ", ".join(printable(str(part)) for part in parts if part is not None)
+            yield f"{indent}{printable(name):<16} {words or '-'}"

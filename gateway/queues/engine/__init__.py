@@ -3,7 +3,7 @@
     core        QueueEngine: an event to its rule, and what can be seen
     floor       everything there is at this moment, and the effects so far
     place       one entry: what it asks for, where it stands
-    line, lane  one queue; and within it those who ask for the same skills, with the agents who have them
+    line, lane  one queue; and within it those who ask for the same skills, and those who have the same
     agent       one agent: what they chose, what calls did, which lanes they serve
     offer       one agent being asked for one entry
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gateway.agents.presence import AgentState, Presence
-from gateway.agents.profile import AgentProfile, Membership
+from gateway.agents.profile import AgentProfile
 from gateway.queues.views import AgentView
 
 if TYPE_CHECKING:
-    from gateway.queues.engine.lane import Lane
+    from gateway.queues.engine.lane import Crew
     from gateway.queues.engine.line import Line
     from gateway.queues.engine.offer import OpenOffer
     from gateway.queues.engine.place import Place
-
-MEMBER: Final = Membership()
 
 
 @dataclass(slots=True, eq=False)
@@ -37,7 +35,7 @@ class Agent:
     offer: OpenOffer | None = None
     place: Place | None = None  # whom they talk with
     call_line: Line | None = None  # whose wrap-up follows
-    talking_since: float | None = None
+    talking_since: float = 0.0
     wrap_up_since: float = 0.0
     wrap_up_until: float | None = None
     last_call_at: float = 0.0  # end of the last call, or when they came on duty
@@ -46,8 +44,7 @@ class Agent:
     misses: int = 0
     turns: dict[str, int] = field(default_factory=dict)
     held: dict[Place, None] = field(default_factory=dict)  # entries that wait for this agent alone
-    lines: dict[Line, None] = field(default_factory=dict)
-    lanes: dict[Lane, None] = field(default_factory=dict)
+    crews: dict[Line, Crew] = field(default_factory=dict)
     on_staff: bool = False  # logged in
     on_duty: bool = False  # and not on break
     able: bool = False  # and their device can be reached
@@ -57,16 +54,12 @@ class Agent:
     def id(self) -> str:
         return self.profile.id
 
-    def membership(self, queue: str) -> Membership:
-        return self.profile.queues.get(queue, MEMBER)
-
     @property
     def since(self) -> float:
         return self.presence_since if self.state is AgentState.IDLE else self.state_since
 
-    def view(self, now: float) -> AgentView:
+    def view(self) -> AgentView:
         place = self.place if self.offer is None else self.offer.place
-        talking_s = 0.0 if self.talking_since is None else now - self.talking_since
         return AgentView(
             profile=self.profile,
             presence=self.presence,
@@ -77,6 +70,6 @@ class Agent:
             entry=None if place is None else place.id,
             wrap_up_until=self.wrap_up_until,
             calls=self.calls,
-            talk_s=self.talk_s + talking_s,
+            talk_s=self.talk_s,
             misses=self.misses,
         )

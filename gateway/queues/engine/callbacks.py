@@ -58,8 +58,8 @@ def merge(floor: Floor, live: Place, other: str, enqueued_at: float | None, not_
     """A second wish of the same customer updates their callback: the better place, the later word on when.
     A dial that runs already goes on.
     """
-    floor.note(JournalKind.CALLBACK_UPDATED, live, by=other, not_before=not_before)
     if live.accepted is not None:
+        floor.note(JournalKind.CALLBACK_UPDATED, live, by=other)
         return
     if not_before is not None:
         offering.cancel_all(floor, live, Miss.WITHDRAWN)
@@ -67,4 +67,6 @@ def merge(floor: Floor, live: Place, other: str, enqueued_at: float | None, not_
     live.not_before = not_before
     if enqueued_at is not None:
         live.enqueued_at = min(live.enqueued_at, enqueued_at)
+    changed = {"not_before": not_before, "enqueued_at": live.enqueued_at}
+    floor.note(JournalKind.CALLBACK_UPDATED, live, by=other, **changed)
     standing.set_down(floor, live)

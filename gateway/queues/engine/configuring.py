@@ -37,14 +37,14 @@ def _add(floor: Floor, settings: QueueSettings) -> None:
     line = floor.lines[settings.name] = Line(settings)
     for agent in floor.agents.values():
         if settings.name in agent.profile.queues:
-            line.admit(agent, floor.draws)
+            line.admit(agent)
     _note(floor, line, "added")
 
 
 def _change(floor: Floor, line: Line, settings: QueueSettings) -> None:
     before, line.settings, line.retired = line.settings, settings, False
     if before.strategy is not settings.strategy:
-        line.rerank(floor.draws)
+        line.rerank()
     if OF_STANDING(before) != OF_STANDING(settings):
         floor.stale.update(dict.fromkeys(line.order))
     if before.stay is not settings.stay:

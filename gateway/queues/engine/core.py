@@ -33,6 +33,7 @@ from gateway.queues.signals import (
     Finished,
     Joined,
     JoinFailed,
+    KeepPlace,
     Leave,
     Leaving,
     LogIn,
@@ -118,10 +119,10 @@ class QueueEngine:
     def agent(self, agent: str) -> AgentView | None:
         """An agent who has logged in since the start, logged out again too."""
         known = self._floor.agents.get(agent)
-        return None if known is None else known.view(self._floor.now)
+        return None if known is None else known.view()
 
     def agents(self) -> tuple[AgentView, ...]:
-        return tuple(agent.view(self._floor.now) for agent in self._floor.agents.values())
+        return tuple(agent.view() for agent in self._floor.agents.values())
 
     # ---- inside
 
@@ -146,18 +147,19 @@ class QueueEngine:
             while floor.stale:
                 place = next(iter(floor.stale))
                 del floor.stale[place]
-                if place.state in PLACED:
-                    entering.review(floor, place)
+                entering.review(floor, place)
             while floor.thinned:
                 leaving.empty(floor, floor.thinned.popitem()[0])
-            if not floor.stale:
-                matching.match(floor)
+            matching.match(floor)
 
     def _apply(self, event: Event) -> None:
         floor = self._floor
         match event:
             case Enqueue():
                 entering.enqueue(floor, event)
+            case KeepPlace():
+                if (line := floor.line_of(event.queue)) is not None:
+                    leaving.keep(floor, line, event.identity, event.enqueued_at)
             case LogIn():
                 duty.log_in(floor, event.profile)
             case Configure():

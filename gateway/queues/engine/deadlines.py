@@ -36,6 +36,11 @@ class Deadlines(Generic[Subject]):
         self._sweep()
 
     @property
+    def size(self) -> int:
+        """Lines in the heap, outdated ones too."""
+        return len(self._heap)
+
+    @property
     def due_at(self) -> float | None:
         """When something is due next."""
         while self._heap:

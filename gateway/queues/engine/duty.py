@@ -23,39 +23,30 @@ def sync(floor: Floor, agent: Agent) -> None:
     on_duty = agent.presence is Presence.AVAILABLE
     able = on_duty and agent.reachable
     free = able and agent.state is AgentState.IDLE
-    for line in agent.lines:
+    for line, crew in agent.crews.items():
         line.on_staff += on_staff - agent.on_staff
         line.on_duty += on_duty - agent.on_duty
-        line.free += free - agent.free
+        crew.able += able - agent.able
         if on_staff < agent.on_staff or on_duty < agent.on_duty:
             floor.thinned[line] = None
-    agent.on_staff, agent.on_duty = on_staff, on_duty
-    if able != agent.able:
-        agent.able = able
-        _sync_able(floor, agent)
-    if free != agent.free:
-        agent.free = free
-        _sync_free(floor, agent)
-
-
-def _sync_able(floor: Floor, agent: Agent) -> None:
-    for lane in agent.lanes:
-        if agent.able:
-            lane.able.add(agent)
-        else:
-            lane.able.discard(agent)
-            floor.fresh.update(lane.contested)  # who has declined may be the only one left now
-    floor.stale.update(agent.held)
-
-
-def _sync_free(floor: Floor, agent: Agent) -> None:
-    for lane in agent.lanes:
-        if agent.free:
-            lane.add_free(agent, floor.draws)
-        else:
-            lane.remove_free(agent)
-    if agent.free:
+        if free > agent.free:
+            line.add_free(agent)
+        elif free < agent.free:
+            line.remove_free(agent)
+    if free > agent.free:
         floor.freed[agent] = None
+    if able != agent.able:
+        floor.stale.update(agent.held)
+        if not able:
+            _release_contested(floor, agent)
+    agent.on_staff, agent.on_duty, agent.able, agent.free = on_staff, on_duty, able, free
+
+
+def _release_contested(floor: Floor, agent: Agent) -> None:
+    """Who has declined an entry may be the only one left for it now."""
+    for crew in agent.crews.values():
+        for lane in crew.lanes:
+            floor.fresh.update(lane.contested)
 
 
 def signal(floor: Floor, agent: Agent, what: AgentSignal) -> None:
@@ -106,9 +97,8 @@ def log_in(floor: Floor, profile: AgentProfile) -> None:
 
 def leave_lines(floor: Floor, agent: Agent) -> None:
     """Out of every queue: what they are worth there may have changed."""
-    for lane in agent.lanes:
-        floor.fresh.update(lane.contested)
-    for line in tuple(agent.lines):
+    _release_contested(floor, agent)
+    for line in tuple(agent.crews):
         line.dismiss(agent)
         floor.thinned[line] = None
     floor.stale.update(agent.held)
@@ -118,7 +108,7 @@ def join_lines(floor: Floor, agent: Agent) -> None:
     """Into the queues that the profile names."""
     for queue in agent.profile.queues:
         if (line := floor.lines.get(queue)) is not None:
-            line.admit(agent, floor.draws)
+            line.admit(agent)
     if agent.free:
         floor.freed[agent] = None
 
@@ -137,6 +127,8 @@ def set_presence(floor: Floor, agent: Agent, presence: Presence, reason: str, by
     floor.note(JournalKind.AGENT_PRESENCE, None, agent, presence=presence.value, reason=reason, by=by)
     floor.show(agent)
     sync(floor, agent)
+    if presence is Presence.LOGGED_OUT:
+        end_wrap_up(floor, agent)
 
 
 def missed(floor: Floor, agent: Agent, misses_to_break: int) -> None:
@@ -195,10 +187,8 @@ def release(floor: Floor, agent: Agent, wrap_up: bool) -> None:
     line, agent.call_line = agent.call_line, None
     if line is None:
         return
-    if agent.talking_since is not None:
-        agent.talk_s += floor.now - agent.talking_since
-    agent.talking_since, agent.place = None, None
-    agent.last_call_at = floor.now
+    agent.talk_s += floor.now - agent.talking_since
+    agent.place, agent.last_call_at = None, floor.now
     wrap_up_s = line.settings.wrap_up_s
     if wrap_up and wrap_up_s > 0 and agent.presence is not Presence.LOGGED_OUT:
         agent.wrap_up_since, agent.wrap_up_until = floor.now, floor.now + wrap_up_s
@@ -213,7 +203,10 @@ def extend_wrap_up(floor: Floor, agent: Agent, by_s: float) -> None:
     """Longer, or with a negative `by_s` shorter, from when it would have ended."""
     if agent.wrap_up_until is None:
         return
-    agent.wrap_up_until = max(floor.now, agent.wrap_up_until + by_s)
+    if agent.wrap_up_until + by_s <= floor.now:
+        end_wrap_up(floor, agent)
+        return
+    agent.wrap_up_until += by_s
     floor.show(agent)
     set_deadline(floor, agent)
 

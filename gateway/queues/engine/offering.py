@@ -42,21 +42,18 @@ def make(floor: Floor, place: Place, agent: Agent) -> None:
     offer = OpenOffer(f"{place.id}-{place.made}", place, agent)
     floor.offers[offer.id] = offer
     agent.offer = offer
-    if place.offers is None:
-        place.offers = {}
     place.offers[offer.id] = offer
     line = place.line
     line.turn += 1
     agent.turns[line.name] = line.turn
-    if place.lane is not None and place.lane in agent.lanes:
-        place.lane.chosen(agent)
     callback = place.in_callback
     floor.note(JournalKind.OFFERED, place, agent, offer=offer.id)
     duty.signal(floor, agent, AgentSignal.RESERVED)
     floor.signal(place, EntrySignal.DIALLING if callback else EntrySignal.OFFERED)
     if not place.offerable(floor.now):
         standing.unready(place)
-    floor.deadlines.set(offer, floor.now + line.settings.lease_s)
+    lease_s = line.settings.lease_s + (line.settings.callback_lease_s if callback else 0.0)
+    floor.deadlines.set(offer, floor.now + lease_s)
     floor.tell(Offer(offer.id, place.id, agent.id, line.name, line.settings.ring_s, callback))
 
 
@@ -76,6 +73,7 @@ def accept(floor: Floor, offer: OpenOffer) -> None:
     if place.accepted is not None:
         return
     place.accepted, offer.accepted = offer, True
+    floor.stale[place] = None
     agent.misses = agent.failures = 0
     agent.call_line = place.line
     duty.signal(floor, agent, AgentSignal.ANSWERED)
@@ -153,7 +151,7 @@ def _end(floor: Floor, offer: OpenOffer, reason: Miss) -> None:
     if reason in BY_AGENT:
         standing.decline(place, agent, floor.now)
     _release(floor, agent)
-    if reason in OUT_OF_REACH:
+    if reason in OUT_OF_REACH and agent.reachable:
         duty.suspect_device(floor, agent, settings.retry_s)
     elif reason is Miss.BUSY and not offer.accepted and not agent.engaged:
         duty.engage(floor, agent, until=floor.now + settings.retry_s)
@@ -181,7 +179,8 @@ def _back(floor: Floor, offer: OpenOffer, reason: Miss) -> None:
     if place.offers or (reason is Miss.CALLER_GONE and place.has_media):
         return
     agent = offer.agent if offer.accepted else None
-    floor.note(JournalKind.RETURNED, place, agent, offer=offer.id, reason=reason.value)
+    details = {"not_before": place.not_before} if place.in_callback else {}
+    floor.note(JournalKind.RETURNED, place, agent, offer=offer.id, reason=reason.value, **details)
     floor.signal(place, EntrySignal.RETURNED)
     floor.thinned[place.line] = None
 
@@ -208,4 +207,4 @@ def device_lost(floor: Floor, agent: Agent) -> None:
     duty.set_reachable(floor, agent, False)
     offer = agent.offer
     if offer is not None and not offer.accepted:
-        cancel(floor, offer, Miss.WITHDRAWN)
+        cancel(floor, offer, Miss.DISCONNECTED)

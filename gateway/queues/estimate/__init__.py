@@ -17,9 +17,6 @@ once for each entry ahead that competes for them and stays, and once more. In it
 
 from gateway.queues.estimate.estimator import Estimate, Estimator, Expectation, Unsure
 from gateway.queues.estimate.pools import Situation
-from gateway.queues.estimate.promise import Change, Phrase, Promise, Reason, Told
+from gateway.queues.estimate.promise import Promise
 
-__all__ = [
-    "Change", "Estimate", "Estimator", "Expectation", "Phrase", "Promise", "Reason", "Situation", "Told",
-    "Unsure",
-]  # fmt: skip
+__all__ = ["Estimate", "Estimator", "Expectation", "Promise", "Situation", "Unsure"]

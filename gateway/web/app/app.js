@@ -26,6 +26,8 @@ const REASONS = {
   unallocated_number: "This service isn't available.",
 };
 
+globalThis.sample = options; // for the curious, in the console: what the next call brings with it
+
 /** @type {RingbackCall | null} */
 let call = null;
 let offer = null;

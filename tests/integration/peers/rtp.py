@@ -195,10 +195,14 @@ class RtpEnd(asyncio.DatagramProtocol):
         self._stream.advance(ticks)
         return index
 
-    def audio(self, payload_type: int | None = None) -> Samples:
-        """All audio received so far in the order of its timestamps, silence where packets are missing."""
+    def audio(self, payload_type: int | None = None, *, last_s: float | None = None) -> Samples:
+        """All audio received so far in the order of its timestamps, silence where packets are missing.
+
+        `last_s`: about so many seconds of it, without decoding the rest.
+        """
         wanted = self.payload_type if payload_type is None else payload_type
-        packets = [packet for packet in self.received if packet.payload_type == wanted]
+        received = self.received if last_s is None else self.received[-round(last_s / PTIME_S) :]
+        packets = [packet for packet in received if packet.payload_type == wanted]
         if not packets:
             return np.zeros(0, dtype=np.int16)
         base = packets[0].timestamp

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 
 from gateway.api.auth import hash_of, new_key
 from tests.integration.gateway import Gateway
@@ -109,11 +108,17 @@ class Centre:
             if not call.requests("BYE"):
                 call.bye()
         self.calls.clear()
-        for agent in self.agents.values():
-            while not agent.phone.incoming.empty():
-                agent.phone.incoming.get_nowait()
-            await self.request("PUT", f"/v1/agents/{agent.id}/wrap-up", {"end": True})
+        for agent in self.agents:
+            await self.request("PUT", f"/v1/agents/{agent}/wrap-up", {"end": True})
         await self.on_duty()
+
+        async def empty() -> bool:
+            return await self.gateway.metric("ringback_calls_active") == 0
+
+        await until_async(empty, "every call is over", deadline_s=15.0)
+        for phone in (agent.phone for agent in self.agents.values()):
+            while not phone.incoming.empty():  # offers that were called off before anybody looked
+                phone.incoming.get_nowait()
 
     async def wait_in(self, queue: str, name: str = "caller") -> UaCall:
         """The same, and its caller has a place."""
@@ -124,25 +129,52 @@ class Centre:
 
 
 @asynccontextmanager
-async def contact_centre(directory: Path, agents: Iterable[str]) -> AsyncIterator[Centre]:
-    """A node with the queues of `plan.py` and these agents, all logged out."""
+async def contact_centre(
+    directory: Path,
+    agents: Iterable[str],
+    *,
+    browsers: Iterable[str] = (),
+    devices: Mapping[str, str] | None = None,
+    keys: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    rtp_ports: int = 400,
+    max_calls: int = 100,
+    trunk: UserAgent | None = None,
+) -> AsyncIterator[Centre]:
+    """A node with the queues of `plan.py` and these agents, all logged out.
+
+    `browsers`: agents without a phone; `devices`: agents on other phones, with their addresses. `keys`: more
+    API keys, "NAME:ROLE" to the key. `trunk`: who gets the calls to numbers.
+    """
     key = new_key()
+    admitted = ",".join(
+        f"{holder}:{hash_of(made)}" for holder, made in {"boss:admin": key, **(keys or {})}.items()
+    )
     async with AsyncExitStack() as stack:
         phones = {
             agent: Agent(agent, await stack.enter_async_context(await UserAgent.open(agent)))
             for agent in agents
         }
-        plan = write_plan(directory / "dialplan", {agent.id: agent.phone.uri for agent in phones.values()})
-        environment = {"RINGBACK_HTTP__API_KEYS": f"boss:admin:{hash_of(key)}"}
-        gateway = Gateway(directory / "gateway", dialplan=plan, environment=environment)
+        ours = {agent.id: agent.phone.uri for agent in phones.values()}
+        everybody = ours | dict.fromkeys(browsers, "") | dict(devices or {})
+        plan = write_plan(directory / "dialplan", everybody)
+        variables = {"RINGBACK_HTTP__API_KEYS": admitted, **(environment or {})}
+        if trunk is not None:
+            variables["RINGBACK_SIP__OUTBOUND"] = f"sip:{{number}}@{LOOPBACK}:{trunk.port}"
+        gateway = Gateway(
+            directory / "gateway",
+            dialplan=plan,
+            environment=variables,
+            rtp_ports=rtp_ports,
+            max_calls=max_calls,
+        )
         await stack.enter_async_context(gateway)
         yield Centre(gateway, key, phones, stack)
 
 
 def latest(call: UaCall, seconds: float = 0.3) -> tones.Samples:
     """The last audio that a phone received."""
-    audio = call.rtp.audio()
-    return audio[-round(seconds * tones.RATE) :] if len(audio) else np.zeros(0, dtype=np.int16)
+    return call.rtp.audio(last_s=seconds)
 
 
 def hears(call: UaCall, frequency_hz: float, among: Iterable[float] = ALL_HZ) -> bool:
@@ -152,9 +184,9 @@ def hears(call: UaCall, frequency_hz: float, among: Iterable[float] = ALL_HZ) ->
 
 async def talk(call: UaCall, frequency_hz: float) -> None:
     """Send a tone until the task is cancelled."""
-    second = tones.sine(frequency_hz, 1.0)
+    lasting = tones.sine(frequency_hz, 5.0)
     while True:
-        await call.rtp.send_audio(second)
+        await call.rtp.send_audio(lasting)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import given
+from hypothesis import given, settings
 
 from gateway.queues.entry import TRANSITIONS, EntrySignal, EntryState
 from gateway.queues.figures import AgentFigures, QueueFigures
@@ -119,6 +119,7 @@ def sums(figures: Figures) -> dict[str, QueueFigures | AgentFigures]:
     return found
 
 
+@settings(deadline=None)
 @given(journals())
 def test_a_report_by_intervals_adds_up_to_the_undivided_one(events: Sequence[JournalEvent]) -> None:
     whole = sums(folded(events))
@@ -127,6 +128,7 @@ def test_a_report_by_intervals_adds_up_to_the_undivided_one(events: Sequence[Jou
         assert sums(folded(events, interval)) == whole
 
 
+@settings(deadline=None)
 @given(journals(), st.data())
 def test_it_does_not_matter_how_often_the_figures_are_read(
     events: Sequence[JournalEvent], data: st.DataObject
@@ -143,6 +145,7 @@ def test_it_does_not_matter_how_often_the_figures_are_read(
     assert sums(figures) == sums(folded(events))
 
 
+@settings(deadline=None)
 @given(journals())
 def test_the_fold_agrees_with_a_count_from_scratch_and_the_books_balance(
     events: Sequence[JournalEvent],

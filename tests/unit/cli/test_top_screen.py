@@ -89,7 +89,7 @@ class Top:
 @pytest.fixture
 async def top() -> AsyncGenerator[Top, None]:
     node = Node()
-    screen = TopScreen(node.feed(), "http://node")
+    screen = TopScreen(node.feed(), "http://node", now=lambda: 0.0)
     async with screen.run_test(size=(80, 24)) as pilot:
         top = Top(screen, pilot, node)
         await top.say(SNAPSHOT)
@@ -97,7 +97,7 @@ async def top() -> AsyncGenerator[Top, None]:
 
 
 async def test_everything_is_shown_in_eighty_columns(top: Top) -> None:
-    assert top.text("status").startswith("ringback top   http://node   12:00:0")
+    assert top.text("status").startswith("ringback top   http://node   12:00:00 UTC")
     assert top.text("summary") == "calls 1  waiting 9  callbacks 0  longest 2:00  idle 0 of 0  on break 1"
     assert [line[:2] for line in top.lines("queues")] == [["sales", "7"], ["billing", "2"]]
     assert top.lines("entries")[0][:2] == ["billing", "1"]

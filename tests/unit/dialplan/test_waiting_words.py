@@ -18,6 +18,7 @@ from gateway.dialplan.waiting_words import (
     sayings_to_prompts,
     whisper_prompts,
 )
+from gateway.queues.estimate.promise import rounded
 from gateway.queues.phrases import LongerReason, WaitKind, WaitPhrase
 from gateway.queues.views import QueueView
 from gateway.queues.waiting import (
@@ -259,3 +260,11 @@ def test_nobody_who_waits_and_no_estimate_are_figures_too() -> None:
     facts = queue_facts(QueueView("q", 0, 0, 0, oldest_at=None, staffed=0, on_duty=0, idle=0), None, 160.0)
 
     assert (facts["estimate_s"], facts["estimate_known"], facts["oldest_wait_s"]) == (0.0, False, 0.0)
+
+
+def test_every_wait_that_is_ever_told_is_spoken_before_a_call(plan: Plan) -> None:
+    known = set(known_prompts(plan))
+
+    for wait_s in range(0, 9_000, 10):
+        phrase = rounded(float(wait_s))
+        assert set(sayings_to_prompts(plan, "q", "ja", [ExpectedWait(phrase)])) <= known

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.queues.phrases import LongerReason, WaitKind, WaitPhrase, phrase_of
+from gateway.queues.phrases import LongerReason, WaitKind, WaitPhrase
 from gateway.queues.waiting import (
     AnnouncementRules,
     Announcer,
@@ -385,9 +385,3 @@ def test_a_listener_grants_some_slack_and_more_than_promises_nothing() -> None:
     assert WaitPhrase(WaitKind.LESS_THAN_A_MINUTE).kept_s == 102.0
     assert about(5).kept_s == 390.0
     assert WaitPhrase(WaitKind.MORE_THAN, 30).kept_s == math.inf
-
-
-def test_a_phrase_has_the_estimates_words() -> None:
-    assert phrase_of("about", 3, "fewer_agents") == about(3, LongerReason.FEWER_AGENTS)
-    assert phrase_of("less_than_a_minute", 0) == WaitPhrase(WaitKind.LESS_THAN_A_MINUTE)
-    assert phrase_of("unknown", 0) is None
