@@ -48,6 +48,7 @@ bench: ## cost per call, latency and gaps between packets, with a light RTP peer
 soak: ## thousands of calls; memory, descriptors and threads must not grow
 	@.ci/setup test
 	@$(BIN)/python -m tests.load.soak $(ARGS)
+	@crashes=$$(mktemp -d) && $(BIN)/python -m tests.integration.crash.lives "$$crashes" && rm -rf "$$crashes"
 
 fuzz: ## broken SIP and SDP against a running node
 	@.ci/setup test

@@ -50,8 +50,9 @@ from gateway.switch.origination import OriginationParts, Originations
 from gateway.switch.outbound import Dialler, Outbound
 from gateway.switch.ports import CallLog, CallObserver
 from gateway.switch.queue_sounds import QueueSounds
-from gateway.switch.queueing import QueueParts, Visitor
+from gateway.switch.queueing import QueueParts, QueueVisit, Visitor
 from gateway.switch.recording_store import Keeping, RecordingStore
+from gateway.switch.restoring import NOTHING, Remains
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
 from media.answer_ear import AnswerEar
@@ -148,11 +149,22 @@ class ContactCentre:
         estimate = self.forecasts.of_newcomer(queue)
         return None if estimate is None else estimate.median_s
 
+    def offer_callbacks(self) -> int:
+        """The node stops soon: whoever waits is told, and offered a callback. Returns how many wait."""
+        waiting = [
+            visit
+            for queue in self.runner.queues()
+            for entry in self.runner.entries(queue.name)
+            if isinstance(visit := self.offers.call_at(entry.id), QueueVisit)
+        ]
+        for visit in waiting:
+            visit.closing()
+        return len(waiting)
+
     def put_in_force(self, active: ActivePlan) -> None:
         """The queues and agents of this plan, from now on, for those who wait already too."""
         self.plan.replace(active)
         plan, runner = active.plan, self.runner
-        self.callbacks.put_in_force(active)
         runner.configure([queue.settings for queue in plan.queues.values()])
         for agent in plan.agents.values():
             runner.post(LogIn(agent.profile))
@@ -173,14 +185,16 @@ async def contact_centre(
     clock: Clock,
     look_up: LookupHandler,
     calendars: Callable[[], Mapping[str, str]],
+    remains: Remains = NOTHING,
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
-    `history`: the journal of before, for today's figures. `calendars`: those set by hand.
+    `history`: the journal of before, for today's figures. `calendars`: those set by hand. `remains`: what the
+    last run left open.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
-    runner = QueueRunner(QueueEngine(), journal, SteadyEpoch(clock), loop)
+    runner = QueueRunner(QueueEngine(), journal, SteadyEpoch(clock, not_before=remains.latest), loop)
     zone = ZoneInfo(settings.node.timezone)
     today = Today(clock.utc, lambda queue: thresholds_of(runner.settings())(queue), zone)
     today.catch_up()
@@ -233,6 +247,7 @@ async def contact_centre(
         dialling = Dialling(outbound, conversations, addresses)
         sounds = QueueSounds(engine.rate)
         waiting = WaitingRoomParts(runner, forecasts, music, sounds)
+        plan = PlanInForce()
         callbacks = await stack.enter_async_context(
             CallbackDesk(
                 CallbackParts(
@@ -243,7 +258,8 @@ async def contact_centre(
                     conversations=conversations,
                     sounds=sounds,
                     forecasts=forecasts,
-                    overrides=calendars,
+                    active=lambda: plan.active,
+                    calendars=calendars,
                     open_player=open_player_to,
                     open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
                     notices=LoggedNotices(),
@@ -252,7 +268,6 @@ async def contact_centre(
         )
         metrics.watch_callbacks(callbacks.stats)
         queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
-        callbacks.attach(queues)
         actions = ActionParts(
             queues=queues,
             dialling=dialling,
@@ -261,7 +276,6 @@ async def contact_centre(
             ),
             look_up=look_up,
         )
-        plan = PlanInForce()
 
         def act(visitor: Visitor) -> CallActions:
             return CallActions(actions, visitor)
@@ -281,6 +295,7 @@ async def contact_centre(
                 )
             )
         )
+        callbacks.attach(queues, originations.carry_on)
         centre = ContactCentre(
             runner=runner,
             forecasts=forecasts,

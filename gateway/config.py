@@ -101,7 +101,9 @@ Origin = Annotated[str, AfterValidator(_origin)]
 Code = Annotated[Annotated[str, Field(pattern=r"^[0-9*#A-D]{1,8}$")] | None, BeforeValidator(_off_is_none)]
 
 
-NOT_SETTINGS = BUILD_VARIABLES | {KEY_VARIABLE}
+# Where the process is to die, in crash tests (`gateway.faults`).
+FAULT_VARIABLE = "RINGBACK_FAULT_POINT"
+NOT_SETTINGS = BUILD_VARIABLES | {KEY_VARIABLE, FAULT_VARIABLE}
 
 
 class Section(BaseModel):
@@ -116,6 +118,8 @@ class NodeSettings(Section):
     name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=64)
     drain_timeout_s: float = Field(30.0, ge=0, le=86400)
     """How long a stopping node waits for its calls to end by themselves."""
+    drain_offer_s: float = Field(5.0, ge=0, le=86400)
+    """So long after it was told to stop, callers who wait are told too, and offered a callback."""
     timezone: str = "UTC"
     """Where its days begin, in reports and on screens: an IANA name, such as Europe/Berlin."""
 
@@ -411,6 +415,11 @@ def api_key() -> SecretStr | None:
     """The key that a command shows to a running node, from RINGBACK_API_KEY."""
     key = os.environ.get(KEY_VARIABLE)
     return SecretStr(key) if key else None
+
+
+def fault_point() -> str | None:
+    """Where the process is to die, in crash tests: RINGBACK_FAULT_POINT."""
+    return os.environ.get(FAULT_VARIABLE)
 
 
 class _Source:

@@ -37,9 +37,8 @@ from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
 from gateway.storage.calls import CallStore
 from gateway.storage.database import Database
-from gateway.storage.journal import JournalWriter
 from gateway.storage.journal_store import JournalStore
-from gateway.storage.unsaved import UnsavedCalls, UnsavedEvents
+from gateway.storage.unsaved import UnsavedCalls
 from gateway.storage.writer import CallWriter
 from gateway.switch.metering import MetricsObserver, MetricsVoiceObserver
 from gateway.switch.ports import Player as CallPlayer
@@ -145,33 +144,6 @@ async def call_log(
         try:
             async with background(writer.run()):
                 yield writer, archive
-        finally:
-            await writer.close()
-    finally:
-        await database.close()
-
-
-@dataclass(frozen=True, slots=True)
-class OpenJournal:
-    """The journal of a node: where it is written, and where it is read."""
-
-    writer: JournalWriter
-    store: JournalStore
-
-
-@asynccontextmanager
-async def journal(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[OpenJournal]:
-    """The journal, on connections of its own that wait for the disk; after `call_log` made the tables."""
-    database = Database.open(settings.database_url, durable=True)
-    try:
-        node = settings.node.name
-        unsaved = UnsavedEvents(settings.data_dir / "unsaved-journal.jsonl")
-        store = JournalStore(database, node)
-        writer = await JournalWriter.open(store, unsaved, metrics, node)
-        health.register("journal", writer.problem)
-        try:
-            async with background(writer.run()):
-                yield OpenJournal(writer, store)
         finally:
             await writer.close()
     finally:

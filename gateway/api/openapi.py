@@ -21,6 +21,10 @@ TAGS: Final = [
     {"name": "queues", "description": "Who waits, how long, and for how long still."},
     {"name": "agents", "description": "Who serves, what they chose, what calls did. Screen pop, wrap-up."},
     {"name": "reports", "description": "Figures by interval, computed from the journal. JSON or CSV."},
+    {
+        "name": "callbacks",
+        "description": "Who is to be called back: asking for it, moving it, cancelling it.",
+    },
     {"name": "calls", "description": "Calls in progress and finished; placing, moving, recording them."},
 ]
 

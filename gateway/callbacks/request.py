@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from gateway.callbacks.numbers import CallableNumber
 from gateway.callbacks.policy import DialOutcome
@@ -56,11 +56,15 @@ class CallbackRefused(RingbackError):
         self.fault = fault
 
 
+RESTART: Final = "restart"
+"""The `source` of a callback that nobody asked for: the call was lost when the node died."""
+
+
 @dataclass(frozen=True, slots=True)
 class Callback:
     """One callback; `id` is its queue entry's. Moments are seconds since the epoch.
 
-    `source`: how it was asked for ("queue", "dialplan", "api"). `by`: who asked, for those of the API.
+    `source`: how it was asked for ("queue", "dialplan", "api"), or RESTART. `by`: who asked, if by the API.
     `asked_in`: the call in which it was asked for. `call_id`: the call under which it is carried out.
     `caller_id`: the number that the customer dialled, and sees.
     `slot`: the beginning of the one that was chosen.
@@ -109,6 +113,52 @@ class Callback:
             "by": self.by,
             "slot": self.slot,
             "zones": list(self.number.zones),
+            "requested_at": self.requested_at,
             "context": dict(self.context),
             **({} if promised is None else {"promised_low_s": promised[0], "promised_high_s": promised[1]}),
         }
+
+    @classmethod
+    def restored(
+        cls,
+        id: str,
+        queue: str,
+        *,
+        requested_at: float,
+        call_id: str,
+        identity: str,
+        attempts: int,
+        not_before: float | None,
+        details: Mapping[str, Any],
+    ) -> Callback:
+        """The callback whose `details` the journal has. What they lack is empty; nothing is checked again."""
+
+        def text(name: str) -> str:
+            found = details.get(name)
+            return found if isinstance(found, str) else ""
+
+        def number(name: str) -> float | None:
+            found = details.get(name)
+            return float(found) if isinstance(found, int | float) else None
+
+        low_s, high_s = number("promised_low_s"), number("promised_high_s")
+        context = details.get("context")
+        return cls(
+            id=id,
+            queue=queue,
+            number=CallableNumber(text("number"), (text("number"),), tuple(details.get("zones") or ())),
+            requested_at=requested_at,
+            call_id=call_id,
+            caller_id=text("caller_id"),
+            name=text("name"),
+            identity=identity,
+            language=text("language"),
+            source=text("source"),
+            by=text("by"),
+            asked_in=text("asked_in"),
+            not_before=not_before,
+            slot=number("slot"),
+            promised_s=None if low_s is None or high_s is None else (low_s, high_s),
+            attempts=attempts,
+            context=context if isinstance(context, Mapping) else {},
+        )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway import config
+from gateway import config, faults
 from gateway.cli import agent, call, callback, calls, db, dialplan, journal, queue, report, token, top
 from gateway.cli.invocation import ConfigFile, faults_reported
 from gateway.version import VERSION
@@ -43,6 +43,8 @@ def run(file: ConfigFile = None) -> None:
 
     with faults_reported():
         settings = config.load(file)
+        if (fault := config.fault_point()) is not None:
+            faults.arm(fault)
         with logs.configured(settings.log.level, settings.log.format):
             asyncio.run(serve(settings))
 

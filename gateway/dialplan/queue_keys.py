@@ -193,6 +193,10 @@ QUEUE_KEYS: Final[Mapping[str, Key]] = MappingProxyType(
         "rejoin": key.duration(
             "who hung up and calls again within this has the old place", _DEFAULTS.rejoin_s, 0.0, 3600.0
         ),
+        "restart": group.choice(
+            "waiting callers, when the node was restarted: `callback`, `verified` numbers only, or `drop`",
+            _DEFAULTS.at_restart,
+        ),
         "music": Key(
             _music,
             {"anyOf": [NAME_SCHEMA, {"type": "array", "items": NAME_SCHEMA}]},
@@ -296,6 +300,7 @@ def _settings(name: str, found: Mapping[str, Any], callbacks: CallbackPolicy) ->
         service_level_s=found["service_level"],
         short_abandon_s=found["short_abandon"],
         rejoin_s=found["rejoin"],
+        at_restart=found["restart"],
         callback_lease_s=callbacks.reach_s,
     )
 

@@ -115,6 +115,7 @@ _FIGURES: Final[Mapping[str, Mapping[str, Type]]] = MappingProxyType(
         "ringback.callback.enter": {},
         "ringback.callback.refused": {},
         "ringback.callback.later": {},
+        "ringback.callback.closing": {},
         "ringback.callback.kept": {},
         "ringback.callback.kept_minutes": {"minutes": INT},
         "ringback.callback.exists": {},
@@ -314,7 +315,7 @@ def _known_of_callbacks(plan: Plan, language: str) -> Iterator[Prompt]:
     """Where callers can ask for one: what has nothing of theirs in it."""
     if not any(queue.key_for(KeyAction.CALLBACK) for queue in plan.queues.values()):
         return
-    for key in ("enter", "refused", "later", "kept", "exists", "cancelled"):
+    for key in ("enter", "refused", "later", "closing", "kept", "exists", "cancelled"):
         yield from _prompts(plan, _key(f"ringback.callback.{key}"), language, {}, _ignore)
     for minutes in MINUTES_WARMED:
         words = _key("ringback.callback.kept_minutes")

@@ -49,7 +49,7 @@ class JournalMeter:
     def observe(self, event: JournalEvent) -> None:
         """What happened."""
         match event.kind:
-            case JournalKind.JOINED if event.details.get("callback"):
+            case JournalKind.JOINED | JournalKind.RESTORED if event.details.get("callback"):
                 self._callbacks.add(event.entry)
             case JournalKind.CALLBACK_REQUESTED:
                 self._callbacks.add(event.entry)

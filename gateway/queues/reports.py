@@ -95,6 +95,7 @@ class Figures:
         self._last_at: datetime | None = None
         self._handlers: Final[Mapping[JournalKind, Callable[[JournalEvent], None]]] = {
             JournalKind.JOINED: self._joined,
+            JournalKind.RESTORED: self._restored,
             JournalKind.REFUSED: self._refused,
             JournalKind.OFFERED: self._offered,
             JournalKind.MISSED: self._missed,
@@ -170,6 +171,10 @@ class Figures:
         self._queue(event.queue, event.at).offered += 1
         if event.details.get("callback"):
             self._ask(entry, event)
+
+    def _restored(self, event: JournalEvent) -> None:
+        if event.details.get("callback"):
+            self._ask(self._known(event), event)
 
     def _refused(self, event: JournalEvent) -> None:
         self._queue(event.queue, event.at).refused += 1

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 from uuid import uuid4
@@ -18,26 +17,28 @@ from uuid import uuid4
 import structlog
 
 from gateway.agents.profile import AgentProfile
-from gateway.callbacks import scheduler
 from gateway.callbacks.numbers import CallableNumber, check_number
 from gateway.callbacks.policy import CallbackPolicy, RateLimits
 from gateway.callbacks.request import Callback, CallbackFault, CallbackRefused, CallbackWish
-from gateway.callbacks.scheduler import Slot, may_call
+from gateway.callbacks.scheduler import Slot
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.faults import point
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import JournalKind
 from gateway.queues.runner import QueueRunner
 from gateway.queues.settings import QueueSettings
 from gateway.queues.signals import BecomeCallback, Enqueue, Leave, Leaving, Postpone
+from gateway.switch.callback_times import can_be_called, slots_of, start_of
+from gateway.switch.conversation_ends import Target, ToFlow
 from gateway.switch.conversation_parts import ConversationParts
 from gateway.switch.customer_call import CustomerCall
 from gateway.switch.dialling import Addresses
-from gateway.switch.live_calls import CallChanged
+from gateway.switch.live_calls import CallChanged, LiveCall
 from gateway.switch.offers import OfferDesk
-from gateway.switch.outbound import Outbound
+from gateway.switch.outbound import Outbound, OutboundLeg
 from gateway.switch.pending_callback import STATES, PendingCallback
 from gateway.switch.ports import OpenEar, OpenPlayer
 from gateway.switch.queue_sounds import QueueSounds
@@ -52,11 +53,12 @@ HELD_S: Final = 60.0
 CLEARING_S: Final = 4.0
 """And not in the seconds after, while their phone lets go of the call."""
 
-MOST_AHEAD_S: Final = 60 * 86_400.0
-"""How far ahead a time may be chosen."""
-
 REMEMBERED: Final = 1000
 """Callbacks that are over and can still be asked for."""
+
+
+GoOn = Callable[[OutboundLeg, LiveCall, Target], Awaitable[None]]
+"""Carries on somebody whom we called and who has answered."""
 
 
 class CallbackNotices(Protocol):
@@ -82,7 +84,9 @@ class LoggedNotices:
 
 @dataclass(frozen=True, slots=True)
 class CallbackParts:
-    """What the callbacks of a node use. `overrides`: calendars that were set by hand."""
+    """What the callbacks of a node use. `active`: the plan in force; callbacks go by it, not by the one under
+    which they were asked for. `calendars`: those that were set by hand.
+    """
 
     runner: QueueRunner
     offers: OfferDesk
@@ -91,7 +95,8 @@ class CallbackParts:
     conversations: ConversationParts
     sounds: QueueSounds
     forecasts: Forecasts
-    overrides: Callable[[], Mapping[str, str]]
+    active: Callable[[], ActivePlan]
+    calendars: Callable[[], Mapping[str, str]]
     open_player: OpenPlayer
     open_ear: OpenEar
     notices: CallbackNotices
@@ -115,7 +120,7 @@ class CallbackDesk:
         self._asked_in: dict[str, str] = {}  # the callback that was asked for in a call that goes on
         self._limits = RateLimits()
         self._visits: QueueParts | None = None
-        self._active: ActivePlan | None = None
+        self._go_on: GoOn | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
 
     async def __aenter__(self) -> Self:
@@ -131,13 +136,9 @@ class CallbackDesk:
             task.cancel()
         await self._tasks.__aexit__(kind, error, trace)
 
-    def attach(self, visits: QueueParts) -> None:
-        """What the visits of customers who are called use."""
-        self._visits = visits
-
-    def put_in_force(self, active: ActivePlan) -> None:
-        """Callbacks go by the plan of the moment, not by the one under which they were asked for."""
-        self._active = active
+    def attach(self, visits: QueueParts, go_on: GoOn) -> None:
+        """How customers who are called are carried on: in the queue, or by a flow an agent sends them to."""
+        self._visits, self._go_on = visits, go_on
 
     # ---- what is to be seen
 
@@ -187,6 +188,7 @@ class CallbackDesk:
         """
         same = self._same_number(callback.queue, callback.number)
         pending = self._open(callback)
+        point("callback.opened")
         pending.due_at = self._due(callback, self._hold(callback))
         if same is not None:
             self.runner.post(Leave(callback.id, Leaving.MERGED))
@@ -260,30 +262,34 @@ class CallbackDesk:
         found = self._settle(pending, None)
         return found, found is pending
 
+    def reopen(
+        self, callback: Callback, enqueue: Enqueue, known: Mapping[str, Any]
+    ) -> PendingCallback | None:
+        """One of before a restart, at its place; None when its queue doesn't take it."""
+        pending = self._open(callback)
+        pending.due_at = self._due(callback, 0.0)
+        enqueue = replace(enqueue, not_before=pending.due_at)
+        if self.runner.enter(enqueue, pending, callback.call_id, {**known, **callback.details()}) is None:
+            return pending
+        self._forget(pending)
+        self._parts.offers.unregister(callback.id)
+        return None
+
     # ---- times
 
     def slots(self, queue: str) -> Sequence[Slot]:
         """Those that can be chosen; none where the queue has none."""
         rules = self.policy(queue).slots
-        calendar = None if rules is None else self.active.plan.calendars.get(rules.calendar)
-        if rules is None or calendar is None:
+        if rules is None:
             return ()
         taken = Counter(
-            datetime.fromtimestamp(pending.callback.slot, UTC)
+            pending.callback.slot
             for pending in self._pending.values()
             if pending.callback.slot is not None and pending.callback.queue == queue
         )
+        calendars = self.active.plan.calendars
         now = self._parts.conversations.clock.utc()
-        return tuple(
-            scheduler.slots(
-                now,
-                length=timedelta(seconds=rules.length_s),
-                capacity=rules.capacity,
-                days=rules.days,
-                is_open=lambda moment: calendar.state(moment, self._parts.overrides()) == "open",
-                taken=taken,
-            )
-        )
+        return slots_of(rules, calendars.get(rules.calendar), self._parts.calendars(), taken, now)
 
     def slot_of(self, queue: str, at: float | None, number: CallableNumber) -> float | None:
         """The slot in which `at` is, where the queue has slots. Raises CallbackRefused for a time at which
@@ -292,15 +298,14 @@ class CallbackDesk:
         if at is None:
             return None
         policy, now = self.policy(queue), self.runner.now
-        moment = datetime.fromtimestamp(at, UTC)
-        if not now - 60.0 <= at <= now + MOST_AHEAD_S or not may_call(moment, number.zones, policy.hours):
+        if not can_be_called(at, now, number.zones, policy):
             raise CallbackRefused(CallbackFault.NO_SUCH_TIME)
         if policy.slots is None:
             return None
-        start = scheduler.slot_at(moment, timedelta(seconds=policy.slots.length_s))
-        if not any(slot.start == start for slot in self.slots(queue)):
+        start = start_of(policy.slots, at)
+        if all(slot.start.timestamp() != start for slot in self.slots(queue)):
             raise CallbackRefused(CallbackFault.NO_SUCH_TIME)
-        return start.timestamp()
+        return start
 
     # ---- what becomes of one
 
@@ -309,6 +314,7 @@ class CallbackDesk:
         entry = self._asked_in.pop(change.call_id, None) if change.call is None else None
         pending = None if entry is None else self._pending.get(entry)
         if pending is not None:
+            point("callback.releasing")
             self._postpone(pending, CLEARING_S)
 
     def cancel(self, entry: str, by: str) -> bool:
@@ -350,15 +356,18 @@ class CallbackDesk:
 
     @property
     def active(self) -> ActivePlan:
-        if self._active is None:
-            raise RuntimeError("a callback before any plan was in force")
-        return self._active
+        return self._parts.active()
 
     @property
     def visits(self) -> QueueParts:
         if self._visits is None:
             raise RuntimeError("a callback before anybody could carry it on")
         return self._visits
+
+    async def go_on(self, leg: OutboundLeg, live: LiveCall, flow: str) -> None:
+        """The customer goes on in `flow`, until they have hung up or it ends."""
+        if self._go_on is not None:
+            await self._go_on(leg, live, ToFlow(flow))
 
     def customer_call(self) -> CustomerCall:
         parts = self._parts
@@ -453,6 +462,7 @@ class CallbackDesk:
         self._record(live)
 
     def _record(self, pending: PendingCallback) -> None:
+        point("callback.recording")
         callback = pending.callback
         self.runner.record(
             JournalKind.CALLBACK_UPDATED,

@@ -91,6 +91,14 @@ class Originations:
         self._tasks.create_task(call.run(ring_s, agent), name=f"call-{call_id}")
         return live
 
+    async def carry_on(self, leg: OutboundLeg, live: LiveCall, connect: Destination) -> None:
+        """Somebody else's call, answered already, is connected with `connect`; returns when that is over."""
+        call = _Originated(self._parts, leg, live, connect)
+        try:
+            await call.serve()
+        finally:
+            call.close()
+
     def _address(self, to: ToNumber | ToAgent) -> str:
         if isinstance(to, ToNumber):
             return self._parts.addresses.of(to.number)
@@ -120,16 +128,20 @@ class _Originated:
         """Raises nothing but CancelledError."""
         try:
             if await self._answered(ring_s):
-                await self._serve()
+                await self.serve()
         except Exception as fault:  # noqa: BLE001  # whatever it is, it ends this call and no other
             self._parts.observer.internal_error()
             self._log.exception("originated_call_fault", error=str(fault))
         finally:
-            self._control.close()
+            self.close()
             self._leg.retire()
             self._parts.live_calls.close(self._live.view.call_id)
             if agent:
                 self._parts.runner.post(SetEngaged(agent, False))
+
+    def close(self) -> None:
+        """Its audio is ours no more."""
+        self._control.close()
 
     async def _answered(self, ring_s: float) -> bool:
         try:
@@ -145,7 +157,7 @@ class _Originated:
         except TimeoutError:
             return False
 
-    async def _serve(self) -> None:
+    async def serve(self) -> None:
         """Until whoever answered has hung up, or there is nothing left to do for them."""
         visitor = Visitor(
             self._live.view.call_id, self._leg, self._control, self._active, self._log, self._live

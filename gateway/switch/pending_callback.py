@@ -26,6 +26,8 @@ from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.requests import QueueRequest
 from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.errors import LegEnded
+from gateway.faults import point
+from gateway.queues.entry import EntryState
 from gateway.queues.journal import JournalKind
 from gateway.queues.signals import Connect, JoinFailed, Leave, Leaving, Miss, Offer, Postpone
 from gateway.switch.callback_talk import CallbackTalk
@@ -42,11 +44,16 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+UNSTORED_S: Final = 30.0
+"""While the database is away nobody is called back; so long until it is tried again."""
 STATES: Final = ("waiting", "scheduled", "dialling")
 """How a pending callback can stand."""
 
 MESSAGE_S: Final = 90.0
 """How long leaving a message may take, the machine's greeting included; no dial meanwhile."""
+
+RANG_FOR_NOTHING_S: Final = 30.0
+"""Pause after a customer's phone rang and the agent was gone before they answered."""
 
 FAILED_TONE_S: Final = 1.5
 """How long the agent hears that nobody was reached."""
@@ -97,6 +104,7 @@ class PendingCallback:
         self._desk.drop(self)
 
     def moved(self, queue: str) -> None:
+        self.stand_down()  # the engine has let the agent go
         self.change(queue=queue)
 
     # ---- QueuedCall
@@ -138,8 +146,13 @@ class PendingCallback:
         return False
 
     def withdrawn(self, offer: str) -> None:  # noqa: ARG002  # there is only one
-        """No agent is reserved any more: nobody is dialled without."""
+        """No agent is reserved any more: nobody is dialled without. That was no try, but it rang."""
+        if self._trying is None or self._on_line or not self._dialling:
+            return
         self.stand_down()
+        self.change(attempts=self._callback.attempts - 1)
+        self.due_at = self._runner.now + RANG_FOR_NOTHING_S
+        self._runner.post(Postpone(self._callback.id, self.due_at))
 
     def connect(self, connect: Connect, agent: AgentProfile, line: Line) -> None:
         """An agent has accepted, and waits for the customer."""
@@ -152,7 +165,9 @@ class PendingCallback:
         handed_over = False
         try:
             outcome = await self._dial_beside(customer, line)
-            if outcome is DialOutcome.ANSWERED:
+            if outcome is DialOutcome.ANSWERED and not self._reserves(agent):
+                await self._carry_on(customer, None)
+            elif outcome is DialOutcome.ANSWERED:
                 handed_over = True
                 await self._carry_on(customer, Connected(connect.offer, agent, line))
             elif outcome is None:
@@ -173,7 +188,8 @@ class PendingCallback:
 
     async def _dial_beside(self, customer: CustomerCall, line: Line) -> DialOutcome | None:
         """Dial while the agent listens; None when the agent has hung up first."""
-        self._begin()
+        if not await self._begin():
+            return None
         async with asyncio.TaskGroup() as tasks:
             gone = tasks.create_task(_until_ended(line.leg))
             dialling = tasks.create_task(customer.dial(self._callback, line.leg.audio, self.policy.ring_s))
@@ -181,13 +197,30 @@ class PendingCallback:
             gone.cancel()
             dialling.cancel()
         self._dialling = False
+        point("callback.dialled")
         return None if dialling.cancelled() else dialling.result()
 
-    def _begin(self) -> None:
+    def _reserves(self, agent: AgentProfile) -> bool:
+        """Whether the engine still means this agent for us."""
+        entry = self._runner.entry(self._callback.id)
+        dialling = entry is not None and entry.state is EntryState.CALLBACK_DIALING
+        return entry is not None and dialling and agent.id in entry.agents
+
+    async def _begin(self) -> bool:
+        """A try begins. False, and another one later, when it can't be stored: a try that isn't on disk would
+        be made again after a crash, and nobody is rung twice for one.
+        """
+        stored = await self._desk.settled()
         self._callback = self._callback.dialled(self._runner.now)
         self._dialling = True
         callback = self._callback
         self._record(JournalKind.CALLBACK_DIALLED, attempt=callback.attempts, number=callback.number.dialled)
+        if stored and await self._desk.settled():
+            point("callback.dialling")
+            return True
+        log.warning("callback_not_stored", entry=callback.id)
+        self._runner.post(Postpone(callback.id, self._runner.now + UNSTORED_S))
+        return False
 
     async def _tell_agent(self, line: Line) -> None:
         parts = self._desk.conversations
@@ -199,11 +232,15 @@ class PendingCallback:
 
     def _missed(self, outcome: DialOutcome, offer: str) -> None:
         """The customer wasn't reached: again later, or never."""
+        self._come_out(outcome)  # first, or the agent would be asked again at once
+        self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
+
+    def _come_out(self, outcome: DialOutcome) -> None:
         callback, now = self._callback, self._runner.now
         next_at = self.policy.next_try(outcome, callback.attempts, callback.number.zones, now)
         self._callback = callback.came_out(outcome, next_at)
         self.due_at = now if next_at is None else next_at
-        self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
+        point("callback.came_out")
         self._record(
             JournalKind.CALLBACK_FAILED, attempt=callback.attempts, outcome=outcome.value, next_at=next_at
         )
@@ -212,6 +249,10 @@ class PendingCallback:
             self._runner.post(Leave(callback.id, Leaving.EXHAUSTED))
         else:
             self._runner.post(Postpone(callback.id, next_at))
+
+    def interrupted(self) -> None:
+        """A restart cut the last try off."""
+        self._come_out(DialOutcome.UNREACHABLE)
 
     # ---- customer first
 
@@ -222,9 +263,13 @@ class PendingCallback:
         """
         customer = self._desk.customer_call()
         try:
-            self._begin()
+            if not await self._begin():
+                self.change(attempts=self._callback.attempts - 1)
+                self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
+                return
             outcome = await customer.dial(self._callback, None, self.policy.ring_s)
             self._dialling = False
+            point("callback.dialled")
             if outcome is DialOutcome.ANSWERED:
                 outcome = await self._greet(customer, offer)
             if outcome is DialOutcome.ANSWERED:
@@ -284,6 +329,7 @@ class PendingCallback:
         callback, desk, leg = self._callback, self._desk, customer.leg
         if leg is None:
             raise RuntimeError("answered without a leg")
+        point("callback.answered")
         self._on_line = True
         self._record(JournalKind.CALLBACK_ANSWERED, attempt=callback.attempts)
         self._callback = callback.came_out(DialOutcome.ANSWERED, None)
@@ -304,6 +350,8 @@ class PendingCallback:
                 await asyncio.wait({following, visiting}, return_when=asyncio.FIRST_COMPLETED)
                 following.cancel()
                 visiting.cancel()
+            if not visiting.cancelled() and (flow := visiting.result().flow):
+                await desk.go_on(leg, live, flow)
         finally:
             control.close()
             parts.live_calls.close(callback.call_id)

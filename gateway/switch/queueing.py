@@ -23,16 +23,18 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway.agents.profile import AgentProfile
 from gateway.call.leg import CallLeg, Headers, Party
-from gateway.call.screen import CallbackPromised, screen_of
+from gateway.call.screen import screen_of
 from gateway.call.state import LegState
+from gateway.call.verification import is_verified
 from gateway.callbacks.numbers import CallableNumber
-from gateway.callbacks.request import Callback, CallbackRefused
+from gateway.callbacks.request import RESTART, Callback
 from gateway.dialplan.ports import Keys, Outcome
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import KeyAction, QueueDefinition, RecordWhen
 from gateway.dialplan.requests import DialRequest, QueueRequest
 from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.queues.restart import VERIFIED
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import (
     Connect,
@@ -48,7 +50,8 @@ from gateway.queues.signals import (
     ReturnToWait,
 )
 from gateway.queues.waiting import Heard
-from gateway.switch.callback_talk import CallbackTalk, PendingChoice
+from gateway.switch.callback_asking import Asker, CallbackAsking
+from gateway.switch.callback_talk import PendingChoice
 from gateway.switch.control import LegControl
 from gateway.switch.conversation import Conversation
 from gateway.switch.conversation_ends import (
@@ -124,9 +127,10 @@ class Connected:
 
 
 class _Wish(Enum):
-    """Something that the caller wants by key, beside an agent."""
+    """Something that the caller, or the node, wants beside an agent."""
 
     CALLBACK = "callback"
+    CLOSING = "closing"  # the node is about to stop
 
 
 class QueueVisit:
@@ -153,6 +157,7 @@ class QueueVisit:
         self._talking = False
         self._hung_up_by = "caller"  # unless we learn otherwise
         self._over = False
+        self._asking = CallbackAsking(parts.callbacks, parts.waiting, visitor, keys)
         self._called_back = ""  # the callback that has the place now
 
     @property
@@ -170,7 +175,7 @@ class QueueVisit:
                 return outcome
         else:
             self._parts.offers.register(self._entry, self)
-            refused = self._runner.enter(self._enqueue(), self, self._visitor.call_id)
+            refused = self._runner.enter(self._enqueue(), self, self._visitor.call_id, self._known())
             if refused is not None:
                 self._parts.offers.unregister(self._entry)
                 return Outcome(refused.value)
@@ -195,13 +200,16 @@ class QueueVisit:
     async def _stay(self) -> Outcome:
         while True:
             news = await self._wait()
+            outcome: Outcome | None
             match news:
                 case Leaving():
                     return Outcome(EXITS.get(news, "error"))
                 case Connected():
                     outcome = await self._talk(news)
                 case _Wish():
-                    outcome = await self._ask_callback()
+                    outcome = await self._ask_callback(closing=news is _Wish.CLOSING)
+                case _:
+                    assert_never(news)
             if outcome is not None:
                 return outcome
 
@@ -224,6 +232,17 @@ class QueueVisit:
             maximum_wait_s=request.timeout_s or None,
         )
 
+    def _known(self) -> Mapping[str, Any]:
+        """What a restart has to know of the caller, beside the place."""
+        ani, dnis = self._leg.remote, self._leg.local
+        return {
+            "ani": ani.number,
+            "dnis": dnis.number,
+            "name": ani.display_name,
+            "context": dict(self._visitor.context()),
+            VERIFIED: is_verified(self._leg),
+        }
+
     def _leave(self) -> None:
         """However the visit came to its end. The engine ignores what it knows already."""
         self._over = True
@@ -241,7 +260,7 @@ class QueueVisit:
     def _end_entry(self) -> None:
         if self._talking:
             self._runner.post(Finished(self._entry, by=self._hung_up_by))
-        else:
+        elif not self._runner.keeps_places:
             self._runner.post(Leave(self._entry, Leaving.ABANDONED))
         self._parts.offers.unregister(self._entry)
         self._runner.forget(self._entry)
@@ -327,37 +346,35 @@ class QueueVisit:
 
     async def _return(self, pending: PendingCallback) -> Outcome | None:
         """The caller has a callback already; None: they wait, at its place."""
-        callback, parts = pending.callback, self._parts
+        callback, desk = pending.callback, self._parts.callbacks
         position = self._runner.position(callback.id) or 1
-        match await self._callback_talk().about_pending(position):
+        match await self._choice(callback, position):
             case PendingChoice.KEEP:
                 return Outcome("called_back")
             case PendingChoice.CANCEL:
-                parts.callbacks.cancel(callback.id, "caller")
-                await self._callback_talk().say("cancelled")
+                desk.cancel(callback.id, "caller")
+                await self._asking.say(self._asker(), "cancelled")
                 return Outcome("called_back")
             case _:
                 pass
-        if parts.callbacks.find(callback.id) is not pending or pending.over is not None:
-            return Outcome("error")  # it was given up while they listened
-        self._take_place(callback.id)
-        parts.callbacks.hand_back(pending)
-        self._runner.post(ReturnToWait(callback.id))
-        self._told.heard = self._informed()
+        if desk.of(self._queue, self._request.identity) is not pending:
+            return Outcome("error")  # it was given up, or kept, while they listened
+        self._take_back(pending)
         return None
 
-    def _informed(self) -> Heard:
-        """Who knows already that they are waiting, and where."""
-        now = self._runner.now
-        return Heard(now, welcomed=True, asked_at=now, told_at=now)
+    async def _choice(self, callback: Callback, position: int) -> PendingChoice | None:
+        """Who was cut off by a restart, and calls again, has asked for nothing: they wait where they were."""
+        if callback.source == RESTART:
+            return PendingChoice.WAIT
+        return await self._asking.about_pending(self._asker(), position)
 
-    async def _ask_callback(self) -> Outcome | None:
+    async def _ask_callback(self, *, closing: bool = False) -> Outcome | None:
         """Agree on a number while the place is kept; an agent who is there first ends the talk.
 
         None: the wait goes on.
         """
         async with asyncio.TaskGroup() as tasks:
-            talk = tasks.create_task(self._agree())
+            talk = tasks.create_task(self._agree(closing=closing))
             news = tasks.create_task(self._news.get())
             await asyncio.wait({talk, news}, return_when=asyncio.FIRST_COMPLETED)
             talk.cancel()
@@ -369,69 +386,45 @@ class QueueVisit:
         number = talk.result()
         return None if number is None else await self._become_callback(number)
 
-    async def _agree(self) -> CallableNumber | None:
-        callbacks, queue = self._parts.callbacks, self._queue
-        talk = self._callback_talk()
-        try:
-            number = await talk.agree_on(self.caller.number, lambda text: callbacks.check(queue, text))
-            if number is not None:
-                callbacks.check_limits(queue, self._request.identity, number)
-        except CallbackRefused as refused:
-            self._visitor.log.info("callback_refused", queue=queue, reason=refused.fault.value)
-            await talk.say("later")
-            return None
-        except Exception:  # a callback that can't be offered costs nobody their place
-            self._visitor.log.exception("callback_talk_fault")
-            return None
-        return number
+    async def _agree(self, *, closing: bool) -> CallableNumber | None:
+        if closing:
+            await self._asking.say(self._asker(), "closing")
+        return await self._asking.agree(self._asker())
 
     async def _become_callback(self, number: CallableNumber) -> Outcome | None:
         """The place is a callback's from now on, and the caller is told so when it is on disk."""
-        callbacks, talk = self._parts.callbacks, self._callback_talk()
-        estimate = self._parts.waiting.forecasts.of(self._entry)
-        band = None if estimate is None else (estimate.low_s, estimate.high_s)
-        pending = callbacks.convert(self._callback(number, band))
+        asker, estimate = self._asker(), self._parts.waiting.forecasts.of(self._entry)
+        pending = self._asking.keep(asker, number)
         self._called_back = pending.callback.id
-        if not await callbacks.settled() and pending.callback.id == self._entry:
+        if not await self._runner.settled() and self._called_back == self._entry:
             self._called_back = ""
-            self._take_place(self._entry)
-            callbacks.hand_back(pending)
-            self._runner.post(ReturnToWait(self._entry))
-            await talk.say("later")
+            self._take_back(pending)
+            await self._asking.say(asker, "later")
             return None
-        screen = screen_of(self._leg)
-        screen.show_callback_promised(
-            CallbackPromised(self._queue, pending.callback.id, number.dialled, band)
-        )
-        if pending.callback.id != self._entry:
-            await talk.say("exists")
-        elif estimate is None or estimate.median_s < 60.0:
-            await talk.say("kept")
-        else:
-            await talk.say("kept_minutes", minutes=round(estimate.median_s / 60.0))
+        await self._asking.tell_kept(asker, pending, estimate)
         return Outcome("called_back")
 
-    def _callback(self, number: CallableNumber, band: tuple[float, float] | None) -> Callback:
-        return Callback(
-            id=self._entry,
-            queue=self._queue,
-            number=number,
-            requested_at=self._runner.now,
-            call_id=uuid4().hex,
-            caller_id=self._leg.local.number,
-            name=self.caller.display_name,
-            identity=self._request.identity,
-            language=self._language,
-            asked_in=self._visitor.call_id,
-            promised_s=band,
-            context=self._visitor.context(),
-        )
+    def _take_back(self, pending: PendingCallback) -> None:
+        """The place of this callback is the caller's, who is on the line; where it is they know."""
+        self._take_place(pending.callback.id)
+        self._parts.callbacks.hand_back(pending)
+        self._runner.post(ReturnToWait(self._entry))
+        self._told.heard = self._informed()
 
-    def _callback_talk(self) -> CallbackTalk:
-        sounds, visitor = self._parts.waiting.sounds, self._visitor
-        return CallbackTalk(
-            visitor.control, self._keys, sounds, visitor.active, self._language, self._facts(None)
-        )
+    def _informed(self) -> Heard:
+        """Who knows already that they are waiting, and where."""
+        now = self._runner.now
+        return Heard(now, welcomed=True, asked_at=now, told_at=now)
+
+    def _asker(self) -> Asker:
+        return Asker(self._entry, self._queue, self._request.identity, self._language, self._facts(None))
+
+    def closing(self) -> None:
+        """The node stops soon. Who waits is told, and offered a callback; who stays on the line until the end
+        becomes one at the next start, by the queue's rule.
+        """
+        if not self._talking and not self._over:
+            self._news.put_nowait(_Wish.CLOSING)
 
     # ---- Waiter: what the engine says
 

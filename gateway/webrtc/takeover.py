@@ -86,7 +86,7 @@ def _profiles() -> list[Any]:
 
 
 class NodeCertificate(RTCCertificate):
-    """One certificate and one OpenSSL context for all connections of a node; aiortc makes a context for each."""
+    """One certificate and one OpenSSL context for all connections of a node; aiortc makes one for each."""
 
     _context: Any = None
 

@@ -98,6 +98,8 @@ class Estimator:
                     self._callbacks.add(event.entry)
                 key = event.queue, int(_number(details, "priority"))
                 self._arrivals.setdefault(key, Arrivals(now)).observe(now)
+            case JournalKind.RESTORED if details.get("callback"):
+                self._callbacks.add(event.entry)
             case JournalKind.CONNECTED:
                 self._occupations[event.agent] = Occupation(event.queue, now)
                 self._of(event.queue).ring.observe(_number(details, "rang_s"))

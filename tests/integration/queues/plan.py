@@ -60,7 +60,8 @@ QUEUES: Final[Mapping[str, str]] = {
     ),
     "calling": (
         f'{{{_COMMON}, {_SILENT}, keys: {{"1": callback}}, '
-        "callback: {hours: always, country: DE, ring: 8s, per_caller: 0, per_number: 0, gaps: {busy: 1s, no_answer: 1s}}}"
+        "callback: {hours: always, country: DE, ring: 8s, per_caller: 0, per_number: 0, "
+        "gaps: {busy: 1s, no_answer: 1s}}}"
     ),
     "calling_first": (
         f'{{{_COMMON}, {_SILENT}, keys: {{"1": callback}}, '
@@ -104,10 +105,28 @@ texts:
   ringback.queue.next: {play: 500.wav}
   ringback.queue.position: {play: 500.wav}
   ringback.callback.confirm: {play: 1300.wav}
+  ringback.callback.enter: {play: 850.wav}
+  ringback.callback.later: {play: 1500.wav}
   ringback.callback.kept: {play: 1700.wav}
   ringback.callback.exists: {play: 1700.wav}
   ringback.callback.pending: {play: 2000.wav}
   ringback.callback.cancelled: {play: 2600.wav}
+"""
+
+
+LEAVE_NUMBER: Final = "299"
+"""What a caller dials to leave a request for a callback in the queue `calling`, without waiting."""
+
+_LEAVE: Final = """\
+---
+flow: leave
+start: ask
+nodes:
+  ask: {callback: calling, next: kept, duplicate: had, refused: shut, error: shut}
+  kept: {play: 1700.wav, next: end}
+  had: {play: 2000.wav, next: end}
+  shut: {play: 2400.wav, next: end}
+  end: {hangup: normal_clearing}
 """
 
 
@@ -124,6 +143,7 @@ def write_plan(directory: Path, agents: Mapping[str, str]) -> Path:
         phone = f'device: "{device}", ' if device else ""
         lines.append(f"  {agent}: {{name: {agent.title()}, {phone}queues: [{every}]{nailed}}}")
     lines += ["---", "routes:", *(f'  - {{dnis: "{number}", flow: {n}}}' for n, number in NUMBERS.items())]
-    flows = "".join(_FLOW.format(name=name) for name in QUEUES)
+    lines.append(f'  - {{dnis: "{LEAVE_NUMBER}", flow: leave}}')
+    flows = "".join(_FLOW.format(name=name) for name in QUEUES) + _LEAVE
     (directory / "plan.yaml").write_text("\n".join(lines) + "\n" + flows + _CATALOGUE, "utf-8")
     return directory

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import json
+import os
+import sqlite3
 import subprocess
+import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -13,10 +20,22 @@ import soundfile
 import soxr
 
 from tests.integration.peers import tones
+from tests.integration.peers.ports import LOOPBACK
 from tests.integration.peers.ua import UaCall, UserAgent
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, contact_centre, hears, talking
-from tests.integration.queues.plan import BYE_HZ, CONFIRM_HZ, KEPT_HZ, MUSIC_HZ, NUMBERS, PENDING_HZ
+from tests.integration.queues.plan import (
+    BYE_HZ,
+    CLOSED_HZ,
+    CONFIRM_HZ,
+    CONNECTING_HZ,
+    KEPT_HZ,
+    LEAVE_NUMBER,
+    MUSIC_HZ,
+    NUMBERS,
+    PENDING_HZ,
+    WHISPER_HZ,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -63,7 +82,8 @@ def spoken(text: str) -> tones.Samples:
     command = ["espeak-ng", "--stdout", "-s", "150", text]
     wave = subprocess.run(command, check=True, capture_output=True, timeout=20).stdout
     samples, rate = soundfile.read(io.BytesIO(wave), dtype="int16")
-    return soxr.resample(samples, rate, tones.RATE)
+    resampled: tones.Samples = soxr.resample(samples, rate, tones.RATE)
+    return resampled
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -103,7 +123,7 @@ async def test_who_is_third_and_asks_to_be_called_back_is_called_third(calling: 
     for caller in (first, second):
         agent = await centre.agents["ann"].answer(10.0)
         async with talking((caller, CALLER_HZ), (agent, AGENT_HZ)):
-            await until(lambda caller=caller: hears(caller, AGENT_HZ), "who was before is served before")
+            await until(partial(hears, caller, AGENT_HZ), "who was before is served before")
         caller.bye()
         await agent.request("BYE")
     agent = await centre.agents["ann"].answer(15.0)
@@ -151,6 +171,13 @@ async def test_who_is_busy_is_called_again_at_the_same_place(calling: Calling) -
     assert (found["attempts"], found["state"]) == (2, "kept")
     tries = "ringback_callback_attempts_total"
     assert await centre.gateway.metric(tries, queue="calling", result="busy") == 1
+
+    async def reported() -> bool:
+        [row] = (await centre.get("/v1/reports/callbacks?queue=calling"))["rows"]
+        tried, answered = row["callback_attempts"], row["callback_attempts_answered"]
+        return bool(row["callbacks_kept"] >= 1 and tried > answered >= 1)
+
+    await until_async(reported, "the report has it")
 
 
 async def test_an_agent_who_hangs_up_while_the_customers_phone_rings_stops_it(calling: Calling) -> None:
@@ -258,6 +285,44 @@ async def test_who_calls_in_can_cancel_their_callback(calling: Calling) -> None:
     assert (await centre.get(f"/v1/callbacks/{entry['id']}"))["state"] == "cancelled"
 
 
+async def test_a_dialplan_takes_a_request_once_and_the_customer_is_called(calling: Calling) -> None:
+    centre = calling.centre
+    for tone_hz in (KEPT_HZ, PENDING_HZ):
+        call = await calling.customer.call(centre.gateway.uri(LEAVE_NUMBER))
+        await call.status(200)
+        await until(partial(hears, call, tone_hz, (tone_hz,)), "it is kept once, and then there already")
+        await call.request("BYE")
+    [entry] = await calling.entries("calling")
+    assert (await centre.get(f"/v1/callbacks/{entry['id']}"))["source"] == "dialplan"
+
+    await centre.on_duty("ann")
+    agent = await centre.agents["ann"].answer(15.0)
+    customer = await calling.answer()
+    async with talking((agent, AGENT_HZ)):
+        await until(lambda: hears(customer, AGENT_HZ), "the customer hears the agent")
+    agent.bye()
+    await customer.request("BYE")
+
+
+async def test_who_withholds_the_number_enters_one(calling: Calling) -> None:
+    centre = calling.centre
+    await centre.set_presence("ann", "on_break", "lunch")
+    call = await centre.wait_in("calling", "anonymous")
+    await call.rtp.press("1")
+    await until(lambda: hears(call, CONNECTING_HZ, (CONNECTING_HZ,)), "they are asked for a number")
+    for digit in "030123456#":
+        await call.rtp.press(digit)
+    await until(lambda: hears(call, CONFIRM_HZ, (CONFIRM_HZ,)), "it is read back")
+    await call.rtp.press("1")
+    await until(lambda: hears(call, KEPT_HZ, (KEPT_HZ,)), "the callback is kept")
+    await call.request("BYE")
+    centre.calls.clear()
+
+    [entry] = await calling.entries("calling")
+    assert entry["number"] == NUMBER
+    assert (await centre.request("DELETE", f"/v1/callbacks/{entry['id']}")).status_code == 204
+
+
 async def test_the_customer_is_called_first_and_asked_for_a_key(calling: Calling) -> None:
     centre = calling.centre
     await centre.request("POST", "/v1/callbacks", {"queue": "calling_first", "number": NUMBER})
@@ -299,3 +364,105 @@ async def test_a_machine_is_left_a_message_and_the_customer_tried_again(calling:
         await until(lambda: hears(customer, AGENT_HZ), "the customer hears the agent")
     customer.bye()
     await agent.request("BYE")
+
+
+async def test_a_customer_isnt_rung_for_an_agent_who_has_gone(calling: Calling) -> None:
+    centre = calling.centre
+    wish = {"queue": "calling_first", "number": NUMBER}
+    found = (await centre.request("POST", "/v1/callbacks", wish)).json()
+    await centre.on_duty("ann")
+    ringing = await calling.customer.next_call(15.0)
+    ringing.respond(180, "Ringing")
+    await centre.set_presence("ann", "on_break", "lunch")
+    await ringing.request("CANCEL")
+
+    shown = await centre.get(f"/v1/callbacks/{found['id']}")
+    assert (shown["attempts"], shown["state"], shown["position"]) == (0, "scheduled", 1)
+    assert await centre.gateway.metric("ringback_callbacks", queue="calling_first", state="scheduled") == 1
+    await centre.request("DELETE", f"/v1/callbacks/{found['id']}")
+
+
+async def test_nothing_is_promised_while_the_database_cant_take_it(calling: Calling) -> None:
+    centre = calling.centre
+    await centre.set_presence("ann", "on_break", "lunch")
+    call = await calling.customer.call(centre.gateway.uri(NUMBERS["calling"]))
+    await call.status(200)
+    await until(lambda: hears(call, MUSIC_HZ), "the customer waits")
+    [before] = await calling.entries("calling")
+
+    [file] = centre.gateway.data_dir.glob("*.db")
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # nobody else writes now
+        await call.rtp.press("1")
+        await until(lambda: hears(call, CONFIRM_HZ, (CONFIRM_HZ,)), "the number is read back")
+        await call.rtp.press("1")
+        await until(lambda: hears(call, WHISPER_HZ, (WHISPER_HZ,)), "they are told to wait", deadline_s=15.0)
+        refused = await centre.request("POST", "/v1/callbacks", {"queue": "calling", "number": "030 654321"})
+        assert refused.status_code == 503
+    await until(lambda: hears(call, MUSIC_HZ), "and wait")
+    [after] = await calling.entries("calling")
+
+    assert (after["id"], after["state"], after["position"]) == (before["id"], "waiting", 1)
+    call.bye()
+
+
+async def test_callbacks_on_the_command_line(calling: Calling) -> None:
+    centre = calling.centre
+
+    async def ringback(*words: str) -> str:
+        url = f"http://{LOOPBACK}:{centre.gateway.http_port}"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", "callback", *words, "--url", url,
+            env={**os.environ, "RINGBACK_API_KEY": centre.key}, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        output, _ = await asyncio.wait_for(process.communicate(), 30.0)
+        assert process.returncode == 0
+        return output.decode()
+
+    added = json.loads(await ringback("add", "calling", "030 123456", "--name", "Ada", "--json"))
+    [listed] = json.loads(await ringback("list", "--queue", "calling", "--json"))
+    table = await ringback("list")
+    cancelled = await ringback("cancel", added["id"])
+
+    assert (listed["id"], listed["name"], listed["number"]) == (added["id"], "Ada", NUMBER)
+    assert added["id"] in table
+    assert "cancelled" in cancelled
+    assert json.loads(await ringback("list", "--json")) == []
+
+
+async def test_after_the_last_try_the_callback_is_given_up_and_that_is_known(calling: Calling) -> None:
+    centre = calling.centre
+    wish = {"queue": "calling", "number": NUMBER}
+    found = (await centre.request("POST", "/v1/callbacks", wish)).json()
+    await centre.on_duty("ann")
+    for _ in range(3):
+        agent = await centre.agents["ann"].answer(15.0)
+        customer = await calling.customer.next_call(10.0)
+        customer.respond(486, "Busy Here")
+        await agent.request("BYE", deadline_s=10.0)
+
+    async def given_up() -> bool:
+        return bool((await centre.get(f"/v1/callbacks/{found['id']}"))["state"] == "exhausted")
+
+    await until_async(given_up, "it is given up")
+    assert await calling.entries("calling") == []
+    assert "callback_exhausted" in centre.gateway.process.output()
+
+
+async def test_an_agent_can_send_a_customer_who_was_called_on_to_a_flow(calling: Calling) -> None:
+    centre = calling.centre
+    await centre.request("POST", "/v1/callbacks", {"queue": "calling", "number": NUMBER})
+    await centre.on_duty("ann")
+    agent = await centre.agents["ann"].answer(15.0)
+    customer = await calling.answer()
+    async with talking((agent, AGENT_HZ)):
+        await until(lambda: hears(customer, AGENT_HZ), "the customer hears the agent")
+    [call] = (await centre.get("/v1/calls?live=true"))["calls"]
+    body = {"to": {"kind": "flow", "name": "strict"}}
+    answer = await centre.request("POST", f"/v1/calls/{call['id']}/transfer", body)
+    assert answer.status_code < 300, answer.text
+    await agent.request("BYE")
+    await centre.on_duty()
+
+    await until(lambda: hears(customer, CLOSED_HZ, (CLOSED_HZ,)), "the flow says that nobody is there")
+    await customer.request("BYE")

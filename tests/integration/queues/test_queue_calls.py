@@ -181,6 +181,8 @@ async def test_an_agent_whose_phone_fails_in_the_call_costs_the_caller_the_agent
     await centre.on_duty("ann")
     caller = await centre.call_in("notes")
     agent = await centre.agents["ann"].answer()
+    async with talking((agent, AGENT_HZ)):
+        await until(lambda: hears(caller, AGENT_HZ), "they talk")
     agent.bye([("Reason", 'Q.850;cause=38;text="network out of order"')])
 
     await centre.until_state("ann", "wrap_up")
@@ -193,6 +195,8 @@ async def test_wrap_up_can_be_extended_and_ended(centre: Centre) -> None:
     await centre.on_duty("ann")
     caller = await centre.call_in("notes")
     agent = await centre.agents["ann"].answer()
+    async with talking((agent, AGENT_HZ)):
+        await until(lambda: hears(caller, AGENT_HZ), "they talk")
     agent.bye()
     await caller.request("BYE")
     await centre.until_state("ann", "wrap_up")
