@@ -10,12 +10,12 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
-from gateway import parts
+from gateway import parts, speech
 from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
 from gateway.call.cdr import CallRecord
@@ -101,6 +101,8 @@ class _Node:
         look_up = await enter(parts.lookups(settings))
         overrides = await parts.calendar_overrides(settings)
         services = parts.services(settings, engine, bridge, recorder, writer, metrics, look_up, overrides)
+        open_listener = await enter(speech.hearing(settings, engine, bridge, metrics))
+        services = replace(services, open_listener=open_listener)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         switchboard = await enter(Switchboard(active, admission, services))
         await enter(parts.reloads(settings, plans, switchboard, desk))

@@ -190,11 +190,20 @@ class DialplanSettings(Section):
 
 
 class SpeechSettings(Section):
-    """How prompts are spoken."""
+    """How prompts are spoken, and what callers say is understood."""
 
     engine: Literal["espeak"] = "espeak"
     voices: Mapping[str, str] = Field(default_factory=dict)
     """Language tag to the engine's voice: { en = "en-gb" }. One that isn't listed speaks with its tag."""
+
+
+    recognisers: Mapping[str, Annotated[tuple[str, ...], BeforeValidator(_split_commas)]] = Field(
+        default_factory=lambda: {"en": ("whisper-tiny-en", "pocketsphinx")}
+    )
+    """Language tag to the engines that understand it: the first one decides, further ones confirm or doubt. An
+    empty mapping leaves keys alone."""
+    workers: int = Field(2, ge=1, le=64)
+    """Processes that recognise: as many as there are cores, at 150 MB each."""
 
 
 class StorageSettings(Section):

@@ -60,7 +60,7 @@ class Recording:
         self._finished: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
         # Nobody may be waiting when it fails; the recorder has told its handler then.
         self._finished.add_done_callback(lambda future: future.cancelled() or future.exception())
-        self._paused = False
+        self._paused = self._resuming = False
         self._stopping = False
         settings = PcmSettings(receive_s=RING_S, send_s=0.02, notify_s=2 * RING_S)
         self._pcm = PcmPort(recorder._engine, recorder._bridge, settings, name=f"recording-{path.stem}")
@@ -72,10 +72,11 @@ class Recording:
 
     def pause(self) -> None:
         """From now on silence is written, so that times in the file stay times of the call."""
-        self._paused = True
+        self._paused, self._resuming = True, False
 
     def resume(self) -> None:
-        self._paused = False
+        """Not what is in the ring still: it was said while the recording was paused."""
+        self._resuming = self._paused
 
     def finish(self) -> None:
         """Ends it without waiting: the rest is written, the file closed and given its name."""
@@ -104,8 +105,11 @@ class Recording:
                 self._file = soundfile.SoundFile(
                     self._partial, "w", self._rate, channels=1, format="WAV", subtype="PCM_16"
                 )
+            resuming = self._resuming  # before reading, so that what is said afterwards alone is heard
             samples = np.frombuffer(self._pcm.read(), np.int16)
             self._file.write(np.zeros_like(samples) if self._paused else samples)
+            if resuming and self._resuming:
+                self._paused = self._resuming = False
             self._samples += len(samples)
             if not stopping:
                 return False

@@ -42,11 +42,12 @@ from gateway.dialplan.run import (
     NodeLeft,
     OpenEarlyMedia,
     PassDigit,
+    PauseRecording,
     Perform,
     Performed,
     Phase,
-    PhraseHeard,
     PlayPrompts,
+    ResumeRecording,
     RunState,
     Started,
     StartTimer,
@@ -122,6 +123,7 @@ class Executor:
                 return RunResult(self._state, fault)
             finally:
                 self._stop_timer()
+                self._actions.stop_listening()
                 self._abandon_audio()
                 self._abandon_action()
         return RunResult(self._state)
@@ -160,9 +162,13 @@ class Executor:
             case CancelTimer():
                 self._stop_timer()
             case Listen():
-                self._actions.listen(effect.phrases, effect.language, self._heard)
+                self._actions.listen(effect, self.post)
             case StopListening():
                 self._actions.stop_listening()
+            case PauseRecording():
+                self._control.pause_recording()
+            case ResumeRecording():
+                self._control.resume_recording()
             case Perform():
                 self._abandon_action()
                 self._keys = asyncio.Queue()
@@ -198,9 +204,6 @@ class Executor:
             self.post(Performed(action, "error"))
         else:
             self.post(Performed(action, outcome.label, outcome.value))
-
-    def _heard(self, text: str) -> None:
-        self.post(PhraseHeard(text))
 
     async def _give_up(self, fault: Exception) -> None:
         self._log.error(

@@ -18,6 +18,7 @@ from gateway.dialplan.requests import (
     SurveyRequest,
     TransferRequest,
 )
+from gateway.dialplan.run import HearingFailed, Listen, PhraseHeard, SpeechBegan, SpeechLost
 from gateway.errors import RingbackError
 from media.clip import Clip
 from media.speech.synthesiser import SynthesisError
@@ -53,6 +54,12 @@ class CallControl(Protocol):
     def stop_audio(self) -> None:
         """Silence within one tick of the media clock. No-op when nothing plays."""
         ...
+
+    def pause_recording(self) -> None:
+        """From now on nothing that records this call has what is said."""
+        ...
+
+    def resume_recording(self) -> None: ...
 
     async def hang_up(self, cause: Cause) -> None:
         """End the call, or reject it when it wasn't answered."""
@@ -107,6 +114,19 @@ class Keys(Protocol):
     async def get(self) -> str: ...
 
 
+HeardHandler = Callable[[SpeechBegan | SpeechLost | PhraseHeard | HearingFailed], None]
+
+
+class Listener(Protocol):
+    """Hears one caller, and understands."""
+
+    def listen(self, wanted: Listen, on_heard: HeardHandler) -> None:
+        """Until `stop_listening`; `on_heard` is called on the event loop's thread."""
+        ...
+
+    def stop_listening(self) -> None: ...
+
+
 class Actions(Protocol):
     """What a run can ask for on one call. Each is cancelled when the caller hangs up.
 
@@ -122,8 +142,8 @@ class Actions(Protocol):
     async def survey(self, request: SurveyRequest, keys: Keys) -> Outcome: ...
     async def exchange_context(self, request: ContextRequest) -> Outcome: ...
 
-    def listen(self, phrases: Sequence[str], language: str, on_phrase: Callable[[str], None]) -> None:
-        """Listen for `phrases`; `on_phrase` takes what was understood, on the event loop's thread."""
+    def listen(self, wanted: Listen, on_heard: HeardHandler) -> None:
+        """Listen to the caller; `on_heard` takes what is understood, on the event loop's thread."""
         ...
 
     def stop_listening(self) -> None: ...
@@ -137,11 +157,12 @@ UNAVAILABLE = Outcome("unavailable")
 class NoActions:
     """The actions of a node that has none of the parts behind them: each takes its exit `unavailable`.
 
-    `look_up`: lookups alone, where there are any.
+    `look_up`: lookups alone, where there are any; `listener`: who understands speech, where somebody does.
     """
 
-    def __init__(self, look_up: LookupHandler | None = None) -> None:
+    def __init__(self, look_up: LookupHandler | None = None, listener: Listener | None = None) -> None:
         self._look_up = look_up
+        self._listener = listener
 
     async def look_up(self, request: LookupRequest) -> Outcome:
         return UNAVAILABLE if self._look_up is None else await self._look_up(request)
@@ -167,11 +188,14 @@ class NoActions:
     async def exchange_context(self, _request: ContextRequest) -> Outcome:
         return UNAVAILABLE
 
-    def listen(self, phrases: Sequence[str], language: str, on_phrase: Callable[[str], None]) -> None:
-        """Without a recogniser only keys are heard."""
+    def listen(self, wanted: Listen, on_heard: HeardHandler) -> None:
+        """Without a listener only keys are heard."""
+        if self._listener is not None:
+            self._listener.listen(wanted, on_heard)
 
     def stop_listening(self) -> None:
-        """Nothing listens."""
+        if self._listener is not None:
+            self._listener.stop_listening()
 
 
 World = Callable[[], tuple[Mapping[str, Mapping[str, Any]], Mapping[str, str]]]

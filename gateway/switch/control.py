@@ -9,7 +9,7 @@ from gateway.call.leg import CallLeg
 from gateway.dialplan.model import Prompt
 from gateway.dialplan.ports import PromptUnavailable
 from gateway.dialplan.prompts import PlanPrompts
-from gateway.switch.ports import OpenPlayer, Player
+from gateway.switch.ports import KeepsPrivate, OpenPlayer, Player
 from media.playback import PlaybackEnd
 
 
@@ -21,6 +21,12 @@ class LegControl:
         self._prompts = prompts
         self._open_player = open_player
         self._player: Player | None = None
+        self._private = False
+
+    @property
+    def player(self) -> Player | None:
+        """What plays the prompts; None before the first."""
+        return self._player
 
     async def answer(self) -> None:
         await self._leg.answer()
@@ -33,6 +39,7 @@ class LegControl:
         if self._player is None:
             # Not before the first audio: a call that is turned away takes no place on the bridge.
             self._player = self._open_player(self._leg)
+            self._apply_privacy()
         end = await self._player.play(clips).finished()
         if end is PlaybackEnd.FAILED:
             raise PromptUnavailable(prompts)
@@ -40,6 +47,18 @@ class LegControl:
     def stop_audio(self) -> None:
         if self._player is not None:
             self._player.stop()
+
+    def pause_recording(self) -> None:
+        self._private = True
+        self._apply_privacy()
+
+    def resume_recording(self) -> None:
+        self._private = False
+        self._apply_privacy()
+
+    def _apply_privacy(self) -> None:
+        if isinstance(self._player, KeepsPrivate):
+            self._player.keep_private(self._private)
 
     async def hang_up(self, cause: Cause) -> None:
         await self._leg.hang_up(cause)

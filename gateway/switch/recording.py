@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import soundfile
+
 from gateway.call.leg import CallLeg
 from gateway.clock import Clock
 from gateway.switch.ports import Playback
+from media.bridge import Port
 from media.clip import Clip
 from media.player import Player
 from media.recorder import Recorder
+from media.vad import Frame
 
 
 class RecordedPlayer:
@@ -26,9 +30,34 @@ class RecordedPlayer:
     def stop(self) -> None:
         self._player.stop()
 
+    @property
+    def port(self) -> Port:
+        return self._player.port
+
+    def keep_private(self, private: bool) -> None:
+        if private:
+            self._recording.pause()
+        else:
+            self._recording.resume()
+
     def close(self) -> None:
         self._recording.finish()
         self._player.close()
+
+
+def utterance_path(directory: Path, leg: CallLeg, node: str, clock: Clock) -> Path:
+    """One file an answer, for as often as a node is asked."""
+    now = clock.utc()
+    return directory / f"{now:%Y-%m-%d}" / f"{leg.id}-{node}-{now:%H%M%S%f}.wav"
+
+
+def write_utterance(path: Path, audio: Frame, rate: int) -> None:
+    """Blocking. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        soundfile.write(path, audio, rate, subtype="PCM_16")
+    except soundfile.LibsndfileError as error:
+        raise OSError(str(error)) from error
 
 
 def recording_path(directory: Path, leg: CallLeg, clock: Clock) -> Path:

@@ -32,10 +32,11 @@ from gateway.dialplan.executor import Executor
 from gateway.dialplan.model import Route, Unrouted
 from gateway.dialplan.ports import LookupHandler, NoActions, Timers, World
 from gateway.dialplan.prompts import ActivePlan
-from gateway.dialplan.run import Connected, Digit, Facts, HungUp
+from gateway.dialplan.run import MASK, Connected, Digit, Facts, HungUp
 from gateway.errors import LegEnded
 from gateway.switch.admission import Admission, Refusal
 from gateway.switch.control import LegControl
+from gateway.switch.listening import CallListener, Kept, OpenListener
 from gateway.switch.ports import CallLog, CallObserver, OpenPlayer
 from gateway.switch.records import CallStory, record_of
 
@@ -50,7 +51,7 @@ SETTLE_LIMIT_S: Final = 5.0
 class SwitchServices:
     """What every session of a node uses. `timers`: the event loop when None.
 
-    `look_up`: asks other systems for dialplans; `world`: the figures of the queues, and the calendars that
+    `open_listener`: hears callers, where speech is understood. `look_up`: asks other systems for dialplans; `world`: the figures of the queues, and the calendars that
     were overridden. `headers_in`: headers of the far end's INVITE, in lower case, that are kept in the call
     record.
     """
@@ -62,6 +63,7 @@ class SwitchServices:
     headers_in: Sequence[str] = ()
     timers: Timers | None = None
     look_up: LookupHandler | None = None
+    open_listener: OpenListener | None = None
     world: World | None = None
 
 
@@ -80,6 +82,9 @@ class CallSession:
         self._story = CallStory(call_id, services.clock.utc(), attributes=kept)
         self._control = LegControl(leg, active.prompts, services.open_player)
         self._executor: Executor | None = None
+        self._listener: CallListener | None = None
+        if services.open_listener is not None:
+            self._listener = services.open_listener(leg, self._control, self._keep, self._log)
 
     @property
     def call_id(self) -> str:
@@ -156,7 +161,7 @@ class CallSession:
             on_outcome=self._services.observer.node_left,
             timers=self._services.timers,
             facts=self._facts(),
-            actions=NoActions(self._services.look_up),
+            actions=NoActions(self._services.look_up, self._listener),
             world=self._services.world,
         )
 
@@ -193,7 +198,9 @@ class CallSession:
                 self._log.info("call_answered")
                 self._post(Connected())
             case DigitPressed():
-                self._log.debug("digit_pressed", digit=event.digit, source=event.source.value)
+                private = self._executor is not None and self._executor.state.private
+                digit = MASK if private else event.digit
+                self._log.debug("digit_pressed", digit=digit, source=event.source.value)
                 self._post(Digit(event.digit))
             case Ended():
                 self._story.ended = event
@@ -208,11 +215,18 @@ class CallSession:
         if self._executor is not None:
             self._executor.post(event)
 
+    def _keep(self, kept: Kept) -> None:
+        """What a caller said where the dialplan keeps it: the transcript with the record."""
+        if kept.transcript is not None:
+            self._story.attributes[f"heard.{kept.node}"] = kept.transcript
+
     # Afterwards
 
     async def _release(self, tasks: asyncio.TaskGroup, listener: asyncio.Task[None]) -> None:
         """Close the audio, end the leg, and wait for its last event."""
         try:
+            if self._listener is not None:
+                self._listener.close()
             self._control.close()
         except Exception as fault:  # noqa: BLE001  # the leg still has to end
             self._failed("player_fault", fault)
