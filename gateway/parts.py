@@ -27,6 +27,7 @@ from gateway.dialplan.versions import Loaded, VersionStore
 from gateway.errors import StartupError
 from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
+from gateway.speech import prompt_cache
 from gateway.storage.calls import CallStore
 from gateway.storage.database import Database
 from gateway.storage.unsaved import UnsavedCalls
@@ -39,10 +40,7 @@ from media.bridge import Bridge
 from media.engine import Engine, EngineError, EngineSettings
 from media.engine import State as EngineState
 from media.player import Player
-from media.prompts.cache import PromptCache
 from media.recorder import Recorder, RecordingError
-from media.speech.espeak import EspeakSettings, EspeakSynthesiser
-from media.speech.synthesiser import SynthesisError
 from monitoring.health import Health
 from monitoring.metrics import MediaStats, Metrics
 
@@ -161,21 +159,11 @@ def _keyring(settings: Settings) -> Keyring:
 
 
 async def plan_keeper(settings: Settings, engine: Engine, metrics: Metrics) -> PlanKeeper:
-    try:
-        voice = await EspeakSynthesiser.detect(_voices(settings))
-    except SynthesisError as error:
-        raise StartupError(f"no voice for the prompts: {error}") from error
+    cache = await prompt_cache(settings, engine.rate, metrics)
 
     def unplayable(prompt: Prompt, error: Exception) -> None:
         metrics.prompt_failures.inc()
         log.error("prompt_failed", prompt=str(prompt), error=str(error))
-
-    cache = PromptCache(
-        settings.data_dir / "prompts",
-        voice,
-        engine.rate,
-        on_store_error=lambda path, error: log.error("prompt_not_kept", file=str(path), error=str(error)),
-    )
 
     async def make_ready(loaded: Loaded) -> ActivePlan:
         files = AudioFiles(loaded.directory, engine.rate)
@@ -217,9 +205,6 @@ def open_calendars(desk: CalendarDesk, switchboard: Switchboard, overrides: Cale
     desk.parts = CalendarParts(lambda: switchboard.active.plan.calendars, overrides, SystemClock())
 
 
-def _voices(settings: Settings) -> EspeakSettings:
-    defaults = EspeakSettings()
-    return EspeakSettings(voices={**defaults.voices, **settings.speech.voices})
 
 
 def services(

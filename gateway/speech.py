@@ -1,4 +1,6 @@
-"""How a node hears: the pool of recognisers, the ears of its calls, and what is kept of what they hear."""
+"""How a node speaks and hears: its voices, the pool of recognisers, the ears of its calls, what is kept of what they
+hear.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,7 @@ from gateway.call.leg import CallLeg
 from gateway.clock import SystemClock
 from gateway.config import Settings, SpeechSettings
 from gateway.dialplan.run import Listen
+from gateway.errors import StartupError
 from gateway.switch.control import LegControl
 from gateway.switch.listening import CallListener, HearingServices, Keep, Kept, OpenListener
 from gateway.switch.recording import utterance_path, write_utterance
@@ -24,9 +27,15 @@ from media.bridge import Bridge, Port
 from media.detectors import Detectors, DetectorShelf
 from media.ear import Ear, HeardHandler
 from media.engine import Engine
+from media.prompts.cache import PromptCache, PromptSourced
 from media.speech.engines import ENGINES
+from media.speech.espeak import EspeakSettings, EspeakSynthesiser
+from media.speech.piper import DEFAULT_VOICES as PIPER_VOICES
+from media.speech.piper import PiperSynthesiser
 from media.speech.pool import PoolSettings, RecogniserPool
 from media.speech.recogniser import Answers, Grammar, Recognition
+from media.speech.synthesiser import Synthesiser, SynthesisError
+from media.speech.voices import Voices
 from media.vad import EndpointerSettings, Utterance
 from monitoring.metrics import Metrics
 
@@ -64,6 +73,46 @@ def _usable(settings: SpeechSettings) -> dict[str, Sequence[str]]:
         for language, names in settings.recognisers.items()
     }
     return {language: names for language, names in usable.items() if names}
+
+
+async def voices(settings: SpeechSettings) -> Voices:
+    """Who speaks each language. Raises StartupError when a chosen engine or voice isn't there."""
+    try:
+        usual = await _synthesiser(settings.engine, settings)
+        others = {
+            language: await _synthesiser(name, settings)
+            for language, name in settings.engines.items()
+            if name != settings.engine
+        }
+    except SynthesisError as error:
+        raise StartupError(f"no voice for the prompts: {error}") from error
+    return Voices(usual, others, lambda error: log.warning("voice_replaced", error=str(error)))
+
+
+async def _synthesiser(name: str, settings: SpeechSettings) -> Synthesiser:
+    if name == "piper":
+        spoken = {tag for tag, engine in settings.engines.items() if engine == "piper"} or set(PIPER_VOICES)
+        chosen = {tag: voice for tag, voice in settings.voices.items() if tag in spoken}
+        return PiperSynthesiser({**{tag: v for tag, v in PIPER_VOICES.items() if tag in spoken}, **chosen})
+    piper = {tag for tag, engine in settings.engines.items() if engine == "piper"}
+    chosen = {tag: voice for tag, voice in settings.voices.items() if tag not in piper}
+    return await EspeakSynthesiser.detect(EspeakSettings(voices={**EspeakSettings().voices, **chosen}))
+
+
+async def prompt_cache(settings: Settings, rate: int, metrics: Metrics | None = None) -> PromptCache:
+    """The node's prompts, at the bridge's `rate`. Raises StartupError when nobody can speak them."""
+
+    def sourced(source: PromptSourced, took_s: float) -> None:
+        if metrics is not None:
+            metrics.prompt_sourced(source.value, took_s)
+
+    return PromptCache(
+        settings.data_dir / "prompts",
+        await voices(settings.speech),
+        rate,
+        on_store_error=lambda path, error: log.error("prompt_not_kept", file=str(path), error=str(error)),
+        observe=sourced,
+    )
 
 
 @asynccontextmanager

@@ -43,7 +43,7 @@ class EndpointerSettings:
     minimum_s: float = 0.12
     longest_s: float = 12.0
     pre_roll_s: float = 0.3
-    margin_db: float = 5.0
+    margin_db: float = 1.0
     quietest_dbfs: float = -52.0
 
 

@@ -157,7 +157,7 @@ class Metrics:
         )
         self.recognisers = gauge("recognisers", "Processes that recognise speech and are ready.")
         self.recognisers_waiting = gauge("recognisers_waiting", "Utterances that wait for one of them.")
-        self.synthesis = histogram("synthesis", "To speak one text that wasn't known.", "seconds", LATENCY_BUCKETS, "engine")
+        self.synthesis = histogram("synthesis", "To speak one text that wasn't known.", "seconds", LATENCY_BUCKETS)
         self.prompts = counter("prompts", "Spoken prompts that were asked for, by where they came from.", "source")
         self.draining = gauge("draining", "1 while the node refuses new calls because it is stopping.")
         self.node = Info("node", "What runs here.", namespace=NAMESPACE, registry=registry)
@@ -173,6 +173,12 @@ class Metrics:
         self.recognition_wait.observe(recognition.waited_s)
         if recognition.audio_s > 0:
             self.recognition_work.observe(recognition.seconds / recognition.audio_s)
+
+    def prompt_sourced(self, source: str, took_s: float) -> None:
+        """A spoken prompt was asked for; `took_s` is how long it took to be spoken, if it was."""
+        self.prompts.labels(source).inc()
+        if source == "synthesis":
+            self.synthesis.observe(took_s)
 
     def watch_pool(self, waiting: Callable[[], int], alive: Callable[[], int]) -> None:
         """Ask the recognisers at every scrape. Called once."""

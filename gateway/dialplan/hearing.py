@@ -13,16 +13,15 @@ from typing import Final
 from gateway.dialplan.answers import yes_or_no
 from gateway.dialplan.asking import Failure, Reading, answer_of, read_words, speech_of
 from gateway.dialplan.calendars import utc_at
+from gateway.dialplan.model import CONFIRM_ANNOUNCEMENT, UNAVAILABLE_ANNOUNCEMENT, confirmation
 from gateway.dialplan.nodes import Asking, GatherNode, MenuNode
 from gateway.dialplan.places import Position
-from gateway.dialplan.run import HearingFailed, Phase, PhraseHeard
+from gateway.dialplan.run import Phase, PhraseHeard
 from gateway.dialplan.walk import Walk
-from gateway.dialplan.wording import Prompt, Recorded, Spoken, Wording
+from gateway.dialplan.wording import Wording
 
-CONFIRM_ANNOUNCEMENT: Final = "ringback.speech.confirm"
-UNAVAILABLE_ANNOUNCEMENT: Final = "ringback.speech.unavailable"
-HEARD: Final = "{heard}"
-"""What stands in the announcement for what was understood; without it, that is said afterwards."""
+SPEECH_LIMIT_S: Final = 30.0
+"""From the beginning of speech to what it meant; later the recogniser counts as broken."""
 
 _YES_KEY, _NO_KEY = "1", "2"
 _NOWHERE: Final = Position("", 1, 1)
@@ -37,15 +36,16 @@ class Hearing(Walk):
         if not self.state.hearing:
             return
         self.state = replace(self.state, erring=False, talking=True)
+        self.stop_audio()
         self.cancel_timer()  # nobody is told that they have said nothing while they speak
-        if self.state.phase is Phase.SPEAKING:
-            self.stop_audio()
-            self.state = replace(self.state, phase=Phase.LISTENING)
+        self.state = replace(self.state, phase=Phase.LISTENING)
+        self.start_timer(SPEECH_LIMIT_S)
 
     def _speech_lost(self) -> None:
         if not (self.state.hearing and self.state.talking):
             return
         self.state = replace(self.state, talking=False)
+        self.cancel_timer()
         self._wait_again(self._asking())
 
     def _phrase_heard(self, event: PhraseHeard) -> None:
@@ -59,7 +59,7 @@ class Hearing(Walk):
             return
         self._weigh(node, event)
 
-    def _hearing_failed(self, _event: HearingFailed) -> None:
+    def _hearing_failed(self) -> None:
         """Go on with keys, and say so; where there are none, the node can't do its work."""
         if not self.state.hearing:
             return
@@ -105,14 +105,9 @@ class Hearing(Walk):
     def _ask_back(self, node: Asking, text: str, reading: Reading) -> None:
         self.stop_listening()
         self.state = replace(self.state, pending=text)
-        self.play(self._question(self._shown(node, text, reading)))
-        self._hear(node)
-
-    def _question(self, heard: str) -> tuple[Prompt, ...]:
         (question,) = self.prompts((_CONFIRM,))
-        if isinstance(question, Recorded):
-            return question, Spoken(heard, self.state.language)
-        return (Spoken(question.text.replace(HEARD, heard), question.language),)
+        self.play(confirmation(question, self._shown(node, text, reading), self.state.language))
+        self._hear(node)
 
     def _shown(self, node: Asking, text: str, reading: Reading) -> str:
         """What was understood, as it is said back: digits one by one."""

@@ -154,7 +154,7 @@ class _Turn(Hearing):
             case PhraseHeard():
                 self._phrase_heard(event)
             case HearingFailed():
-                self._hearing_failed(event)
+                self._hearing_failed()
             case Performed():
                 self._performed(event)
             case HungUp():
@@ -237,6 +237,9 @@ class _Turn(Hearing):
         self.state = replace(self.state, timer=None, timer_due_s=None)
         if self.state.gone:
             self.end()
+            return
+        if self.state.talking:
+            self._hearing_failed()
             return
         node = self._asking()
         reading = read_keys(node, self.state.collected)

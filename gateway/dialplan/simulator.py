@@ -185,7 +185,8 @@ class Simulation:
         sure = f" ({confidence:.0%} sure)" if confidence < 1.0 else ""
         self._did(f"says “{words_shown}”{sure}")
         if self._phrases:
-            self._happens(SpeechBegan())
+            if at_once:
+                self._happens(SpeechBegan())
             self._happens(PhraseHeard(words, confidence))
         else:
             self._did("isn't heard: nothing listens for words here")

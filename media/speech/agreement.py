@@ -9,30 +9,32 @@ fitted by `python -m tests.load.speech.fit` to synthetic and recorded utterances
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from media.speech.recogniser import Answers, Evidence, Grammar, Hypothesis, Recognition
 
 N_BEST: Final = 3
-LONE_MARGIN: Final = 3.0
+LONE_LEAD: Final = 3.0
 """The lead of a phrase that is the only one."""
+
+Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
     """`vote`: what an engine's score counts when the readings are put in order. `score`, `lead`: what its score,
-    and its lead over the next reading, count for the confidence. `least`, `most`: the range that counts.
+    and its lead over the next reading, count for the confidence.
     """
 
     vote: float
     score: float
     lead: float
-    least: float
-    most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,23 @@ class Calibration:
 
 _W, _P, _H = "whisper-tiny-en", "pocketsphinx", "hama"
 
+RANGES: Final[Mapping[str, tuple[float, float]]] = {_W: (-10.0, 0.0), _P: (0.0, 1.0), _H: (-6.0, 0.0)}
+"""Of each engine's scores; beyond it one is as bad as another."""
+
 CALIBRATIONS: Final[Mapping[frozenset[str], Calibration]] = {
-    frozenset({_W}): Calibration(6.0, {_W: Weight(1.0, 1.5, 0.6, -12.0, 0.0)}),
-    frozenset({_W, _P}): Calibration(
-        5.0, {_W: Weight(1.0, 1.5, 0.6, -12.0, 0.0), _P: Weight(1.0, 1.0, 0.0, 0.0, 1.0)}
-    ),
+    frozenset(calibration.weights): calibration
+    for calibration in (
+        Calibration(1.708, {_W: Weight(1.0, 0.525, 0.962)}),
+        Calibration(-2.537, {_P: Weight(1.0, 1.476, 2.952)}),
+        Calibration(2.151, {_H: Weight(1.0, 1.790, 1.537)}),
+        Calibration(1.129, {_W: Weight(1.0, 0.454, 0.862), _P: Weight(1.0, 0.475, 1.079)}),
+        Calibration(4.250, {_W: Weight(1.0, 0.350, 0.622), _H: Weight(2.0, 1.538, 0.439)}),
+        Calibration(1.491, {_P: Weight(0.7, 1.015, 1.719), _H: Weight(1.0, 1.685, 1.351)}),
+        Calibration(
+            3.450,
+            {_W: Weight(1.0, 0.278, 0.576), _P: Weight(1.0, 0.877, 0.890), _H: Weight(2.0, 1.566, 0.352)},
+        ),
+    )
 }
 
 
@@ -58,6 +72,8 @@ def judge(grammar: Grammar, evidence: Mapping[str, Evidence]) -> Recognition:
     if grammar.answers is not Answers.PHRASES:
         return _open(evidence)
     scored = {name: np.array(found.scores) for name, found in evidence.items() if found.scores}
+    if not scored:
+        return _likest(grammar, evidence)
     engines = frozenset(scored)
     calibration = CALIBRATIONS.get(engines)
     if calibration is None:
@@ -66,25 +82,25 @@ def judge(grammar: Grammar, evidence: Mapping[str, Evidence]) -> Recognition:
         if known is None:
             return Recognition((), tuple(scored))
         calibration, scored = CALIBRATIONS[frozenset({known})], {known: scored[known]}
-    votes = sum(weight.vote * scored[name] for name, weight in calibration.weights.items())
-    order = np.argsort(-np.asarray(votes), kind="stable")[:N_BEST]
+    votes = np.sum([w.vote * np.maximum(scored[name], 3 * RANGES[name][0]) for name, w in calibration.weights.items()], axis=0)
+    order = np.argsort(-votes, kind="stable")[:N_BEST]
     readings = [Hypothesis(grammar.phrases[index], _confidence(calibration, scored, int(index))) for index in order]
-    return Recognition(tuple(sorted(readings, key=lambda one: -one.confidence)), tuple(scored))
+    return Recognition(tuple(readings), tuple(scored))
 
 
-def features(weights: Mapping[str, Weight], scored: Mapping[str, np.ndarray], index: int) -> Sequence[float]:  # type: ignore[type-arg]
+def features(weights: Mapping[str, Weight], scored: Mapping[str, Scores], index: int) -> list[float]:
     """Of each engine, its score of a reading and the lead over the best other one, both within its range."""
     found: list[float] = []
-    for name, weight in weights.items():
-        scores = scored[name]
-        others = np.delete(scores, index)
-        lead = float(scores[index] - others.max()) if len(others) else LONE_MARGIN
-        reach = weight.most - weight.least
-        found += [float(np.clip(scores[index], weight.least, weight.most)), float(np.clip(lead, -reach, reach))]
+    for name in weights:
+        least, most = RANGES[name]
+        others = np.delete(scored[name], index)
+        lead = float(scored[name][index] - others.max()) if len(others) else LONE_LEAD
+        reach = (most - least) / 2.0
+        found += [float(np.clip(scored[name][index], least, most)), float(np.clip(lead, -reach, reach))]
     return found
 
 
-def _confidence(calibration: Calibration, scored: Mapping[str, np.ndarray], index: int) -> float:  # type: ignore[type-arg]
+def _confidence(calibration: Calibration, scored: Mapping[str, Scores], index: int) -> float:
     values = features(calibration.weights, scored, index)
     coefficients = [c for weight in calibration.weights.values() for c in (weight.score, weight.lead)]
     logit = calibration.bias + float(np.dot(coefficients, values))
@@ -103,3 +119,15 @@ def _open(evidence: Mapping[str, Evidence]) -> Recognition:
         if found.text
     ]
     return Recognition(tuple(readings), tuple(evidence))
+
+
+def _likest(grammar: Grammar, evidence: Mapping[str, Evidence]) -> Recognition:
+    """For engines that can't be held to a grammar: the phrases that a transcript is most like."""
+    heard = [(found.text.casefold(), found.certainty) for found in evidence.values() if found.text]
+    readings = [
+        Hypothesis(phrase, likeness)
+        for phrase in grammar.phrases
+        if (likeness := max((SequenceMatcher(None, phrase.casefold(), text).ratio() for text, _ in heard), default=0.0))
+    ]
+    best = sorted(readings, key=lambda one: -one.confidence)[:N_BEST]
+    return Recognition(tuple(best), tuple(evidence))

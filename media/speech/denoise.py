@@ -17,6 +17,8 @@ QUIET_SHARE: Final = 0.2  # of the frames are taken for noise
 SMOOTHING: Final = 0.96
 LEAST_RATIO: Final = 10**-2.5
 LEAST_GAIN: Final = 0.15  # musical noise is worse than noise
+CLEAN_DB: Final = 22.0  # a line this good is left alone: what the filter takes of speech costs more than its noise
+NOISY_DB: Final = 14.0  # one this bad gets all of it
 
 Signal = npt.NDArray[np.float32]
 
@@ -39,8 +41,11 @@ def denoise(signal: Signal, rate: int) -> Signal:
 def _gains(power: npt.NDArray[np.floating], edge: int) -> npt.NDArray[np.floating]:
     """(frames, bins): what is left of each. `edge`: frames at each end that are partly padding."""
     inner = power[edge:-edge] if len(power) > 2 * edge else power
-    quiet = np.argsort(inner.sum(axis=1))[: max(round(QUIET_SHARE * len(inner)), 3)]
-    noise = np.maximum(inner[quiet].mean(axis=0), 1e-12)
+    order = np.argsort(inner.sum(axis=1))
+    some = max(round(QUIET_SHARE * len(inner)), 3)
+    noise = np.maximum(inner[order[:some]].mean(axis=0), 1e-12)
+    ratio_db = 10.0 * np.log10(np.maximum(inner[order[-some:]].mean() / noise.mean(), 1e-6))
+    strength = float(np.clip((CLEAN_DB - ratio_db) / (CLEAN_DB - NOISY_DB), 0.0, 1.0))
     gains = np.empty_like(power)
     before = power[0] / noise
     for index, frame in enumerate(power):
@@ -50,7 +55,7 @@ def _gains(power: npt.NDArray[np.floating], edge: int) -> npt.NDArray[np.floatin
         gain = np.maximum(prior / (1.0 + prior), LEAST_GAIN)
         gains[index] = gain
         before = gain * gain * posterior
-    return gains
+    return np.asarray(gains**strength)
 
 
 def _overlap(frames: Signal, window: Signal, hop: int, length: int) -> Signal:
