@@ -142,12 +142,10 @@ class Ear:
                     found += [Nothing()] if self._told else []
                     self._told = False
         speaks = self._endpointer.speaking and self._endpointer.voiced_s >= self._after_s
-        if speaks and not self._told:
-            if self._echo.is_echo(self._endpointer.voiced_s):
-                self._endpointer.reset()
-            else:
-                self._told = True
-                found.append(Began())
+        if speaks and not self._told and not self._echo.is_echo(self._endpointer.voiced_s):
+            # What sounds like an echo may still be a caller: the more of it, the surer.
+            self._told = True
+            found.append(Began())
         return found
 
     def _said(self, utterance: Utterance, *, final: bool) -> list[Heard]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -70,16 +71,22 @@ def read_words(node: Asking, text: str, language: str, today: date) -> Reading:
     return Reading(False, goes_on=False)
 
 
-def phrases_of(node: Asking, language: str) -> tuple[str, ...]:
-    """The texts that the recogniser listens for; none where an open answer is asked for, or none at all."""
+def phrases_of(node: Asking, language: str) -> Mapping[str, str]:
+    """The texts that the recogniser listens for, each with what it means: texts that lead to the same have the
+    same meaning. None where an open answer is asked for, or none at all.
+    """
     if isinstance(node, GatherNode):
-        return yes_and_no(language) if node.speech is not None and node.speech.answer == "yes_no" else ()
-    return tuple(dict.fromkeys(text for phrase in menu_phrases(node, language) for text in phrase.texts))
+        return yes_and_no(language) if node.speech is not None and node.speech.answer == "yes_no" else {}
+    phrases = menu_phrases(node, language)
+    return {text: f"to {phrase.target.node}" for phrase in phrases for text in phrase.texts}
 
 
-def yes_and_no(language: str) -> tuple[str, ...]:
+def yes_and_no(language: str) -> Mapping[str, str]:
     primary = language.partition("-")[0]
-    return (*YES.get(primary, YES["en"]), *NO.get(primary, NO["en"]))
+    return {
+        **dict.fromkeys(YES.get(primary, YES["en"]), "yes"),
+        **dict.fromkeys(NO.get(primary, NO["en"]), "no"),
+    }
 
 
 def menu_phrases(menu: MenuNode, language: str) -> tuple[MenuPhrase, ...]:

@@ -280,12 +280,14 @@ class CancelTimer:
 class Listen:
     """Listen until `StopListening`; events of speech may follow, more than once.
 
-    `phrases`: all that may be said, or of an open answer none; `answer`: "phrases", or what sort of open answer.
+    `phrases`: all that may be said, or of an open answer none; `meanings`: of each a number that it shares with
+    those that mean the same; `answer`: "phrases", or what sort of open answer.
     `secret`: nothing of it may be kept or logged.
     """
 
     phrases: tuple[str, ...]
     language: str
+    meanings: tuple[int, ...] = ()
     answer: str = "phrases"
     speech: Speech = Speech()
     node: str = ""

@@ -99,13 +99,22 @@ class Walk(Turn):
             return
         if self.state.phase is Phase.SPEAKING and not (speech.barge_in and node.barge_in):
             return
-        phrases = phrases_of(node, self.state.language)
+        phrases = dict(phrases_of(node, self.state.language))
         if self.state.pending:
-            wanted = (*yes_and_no(self.state.language), *phrases)
-            phrases = tuple(text for text in dict.fromkeys(wanted) if text not in self.state.denied)
-        answer = "phrases" if phrases else speech.answer
-        secret = isinstance(node, GatherNode) and node.mask
-        self.listen(Listen(phrases, self.state.language, answer, speech, node.name, secret))
+            phrases = {**yes_and_no(self.state.language), **phrases}
+        wanted = {text: meaning for text, meaning in phrases.items() if text not in self.state.denied}
+        numbers = {meaning: number for number, meaning in enumerate(dict.fromkeys(wanted.values()))}
+        self.listen(
+            Listen(
+                tuple(wanted),
+                self.state.language,
+                tuple(numbers[meaning] for meaning in wanted.values()),
+                "phrases" if wanted else speech.answer,
+                speech,
+                node.name,
+                isinstance(node, GatherNode) and node.mask,
+            )
+        )
 
     def _collect(self, node: Asking, digit: str) -> None:
         """Add one key to those being pressed."""

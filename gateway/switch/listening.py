@@ -186,7 +186,7 @@ class CallListener:
 
 
 def _grammar(wanted: Listen) -> Grammar:
-    return Grammar(wanted.language, wanted.phrases, Answers(wanted.answer))
+    return Grammar(wanted.language, wanted.phrases, Answers(wanted.answer), wanted.meanings)
 
 
 def _outcome(wanted: Listen, recognition: Recognition) -> str:

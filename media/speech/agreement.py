@@ -84,24 +84,32 @@ def judge(grammar: Grammar, evidence: Mapping[str, Evidence]) -> Recognition:
         calibration, scored = CALIBRATIONS[frozenset({known})], {known: scored[known]}
     votes = np.sum([w.vote * np.maximum(scored[name], 3 * RANGES[name][0]) for name, w in calibration.weights.items()], axis=0)
     order = np.argsort(-votes, kind="stable")[:N_BEST]
-    readings = [Hypothesis(grammar.phrases[index], _confidence(calibration, scored, int(index))) for index in order]
+    meanings = np.array(grammar.meanings or range(len(grammar.phrases)))
+    readings = [
+        Hypothesis(
+            grammar.phrases[index],
+            _confidence(calibration, features(calibration.weights, scored, int(index), meanings != meanings[index])),
+        )
+        for index in order
+    ]
     return Recognition(tuple(readings), tuple(scored))
 
 
-def features(weights: Mapping[str, Weight], scored: Mapping[str, Scores], index: int) -> list[float]:
-    """Of each engine, its score of a reading and the lead over the best other one, both within its range."""
+def features(
+    weights: Mapping[str, Weight], scored: Mapping[str, Scores], index: int, rivals: npt.NDArray[np.bool_]
+) -> list[float]:
+    """Of each engine, its score of a reading and the lead over the best of its rivals, both within its range."""
     found: list[float] = []
     for name in weights:
         least, most = RANGES[name]
-        others = np.delete(scored[name], index)
+        others = scored[name][rivals]
         lead = float(scored[name][index] - others.max()) if len(others) else LONE_LEAD
         reach = (most - least) / 2.0
         found += [float(np.clip(scored[name][index], least, most)), float(np.clip(lead, -reach, reach))]
     return found
 
 
-def _confidence(calibration: Calibration, scored: Mapping[str, Scores], index: int) -> float:
-    values = features(calibration.weights, scored, index)
+def _confidence(calibration: Calibration, values: list[float]) -> float:
     coefficients = [c for weight in calibration.weights.values() for c in (weight.score, weight.lead)]
     logit = calibration.bias + float(np.dot(coefficients, values))
     return float(1.0 / (1.0 + np.exp(-np.clip(logit, -30.0, 30.0))))

@@ -29,7 +29,8 @@ class Answers(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """What may be said. `language`: a BCP 47 tag. `phrases`: all of them, as they are said.
+    """What may be said. `language`: a BCP 47 tag. `phrases`: all of them, as they are said. `meanings`: of each
+    phrase a number that it shares with those that mean the same; empty if no two do.
 
     For open answers the words come back as they were understood; what they mean is for the dialplan to say.
     """
@@ -37,6 +38,7 @@ class Grammar:
     language: str
     phrases: tuple[str, ...] = ()
     answers: Answers = Answers.PHRASES
+    meanings: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

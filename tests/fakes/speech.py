@@ -20,7 +20,9 @@ Samples = npt.NDArray[np.int16]
 def spoken(text: str, voice: str = "en-us", words_per_minute: int = 150) -> Signal:
     """`text` by espeak-ng, without silence around it, with a peak of 0.5."""
     made = subprocess.run(
-        ["espeak-ng", "-v", voice, "-s", str(words_per_minute), "--stdout", text], capture_output=True, check=True
+        ["espeak-ng", "-v", voice, "-s", str(words_per_minute), "--stdout", text],
+        capture_output=True,
+        check=True,
     ).stdout
     audio, rate = soundfile.read(io.BytesIO(made), dtype="float64")
     return normal(soxr.resample(audio, rate, RATE))
@@ -57,7 +59,12 @@ def level(audio: Signal) -> float:
 
 
 def on_line(
-    audio: Signal, snr_db: float, generator: np.random.Generator, *, before_s: float = 1.0, after_s: float = 1.2
+    audio: Signal,
+    snr_db: float,
+    generator: np.random.Generator,
+    *,
+    before_s: float = 1.0,
+    after_s: float = 1.2,
 ) -> Samples:
     """`audio` on a line that is noisy before and after it too, coded as G.711 does."""
     whole = np.concatenate((np.zeros(round(before_s * RATE)), audio, np.zeros(round(after_s * RATE))))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -14,6 +15,7 @@ import soundfile
 from tests.fakes.speech import Samples, companded, cough, pink, spoken
 from tests.integration.gateway import Gateway
 from tests.integration.peers import tones
+from tests.integration.peers.rtp import PCMU, decode
 from tests.integration.peers.ua import UaCall, UserAgent
 from tests.integration.peers.wait import until, until_async
 from tests.integration.speech.speech_dialplan import (
@@ -28,9 +30,11 @@ from tests.integration.speech.speech_dialplan import (
 
 pytestmark = pytest.mark.timeout(180)
 
-TAIL = round(0.3 * tones.RATE)
+TAIL_PACKETS = 15  # 0.3 s
+LOOK_EVERY_S = 0.1
 RESULT_S = 20.0  # the recogniser shares the machine with the other tests
 PACKET = 160
+HISS_PACKETS = 5
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -54,26 +58,56 @@ class Caller:
     def __init__(self, call: UaCall) -> None:
         self.call = call
         self._noise = np.random.default_rng(4)
-        self._waiting: asyncio.Queue[Samples] = asyncio.Queue()
+        self._waiting: asyncio.Queue[Samples | str] = asyncio.Queue()  # speech, or a key
         self._task = asyncio.get_running_loop().create_task(self._send())
 
     async def _send(self) -> None:
+        due = time.monotonic()
         while True:
-            if self._waiting.empty():
-                await self.call.rtp.send_audio(companded(pink(PACKET / tones.RATE, self._noise) * 0.001))
-            else:
-                await self.call.rtp.send_audio(self._waiting.get_nowait())
+            match self._waiting.get_nowait() if not self._waiting.empty() else self._hiss():
+                case str(key):
+                    await self.call.rtp.press(key, 0.1)
+                    due = time.monotonic()
+                case audio:
+                    await self.call.rtp.send_audio(audio)
+                    # It returns when the last packet is sent, whose 20 ms are still to pass.
+                    due = max(due + len(audio) // PACKET * 0.02, time.monotonic())
+                    await asyncio.sleep(due - time.monotonic())
+
+    def _hiss(self) -> Samples:
+        return companded(pink(HISS_PACKETS * PACKET / tones.RATE, self._noise) * 0.001)
+
+    def press(self, keys: str) -> None:
+        for key in keys:
+            self._waiting.put_nowait(key)
+            self._waiting.put_nowait(np.zeros(4 * PACKET, np.int16))
 
     def say(self, audio: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
         noise = pink(len(audio) / tones.RATE, self._noise)[: len(audio)]
         self._waiting.put_nowait(companded(audio[: len(noise)] + noise * 0.001))
 
     async def hears(self, hertz: float, deadline_s: float = RESULT_S) -> None:
-        await until(lambda: self._hears(hertz), f"{hertz} Hz alone", deadline_s=deadline_s)
+        await self.until(lambda: self._hears(hertz), f"{hertz} Hz alone", deadline_s)
+
+    async def hears_no(self, hertz: float, deadline_s: float = RESULT_S) -> None:
+        await self.until(lambda: not self._hears(hertz), f"the end of {hertz} Hz", deadline_s)
+
+    async def until(self, condition: Callable[[], bool], what: str, deadline_s: float = RESULT_S) -> None:
+        try:
+            async with asyncio.timeout(deadline_s):
+                while not condition():
+                    await asyncio.sleep(LOOK_EVERY_S)
+        except TimeoutError:
+            heard = tones.heard(self.call.rtp.audio()[-tones.RATE :], ALL_HZ)
+            raise AssertionError(f"not within {deadline_s} s: {what}; heard of late: {heard}") from None
 
     def _hears(self, hertz: float) -> bool:
-        audio = self.call.rtp.audio()[-TAIL:]
-        return len(audio) == TAIL and tones.heard(audio, ALL_HZ, least_share=0.5) == {hertz}
+        # The latest packets alone: decoding the whole call at every look would make the sender late.
+        latest = [packet for packet in self.call.rtp.received[-TAIL_PACKETS:] if packet.payload_type == PCMU]
+        if len(latest) < TAIL_PACKETS:
+            return False
+        audio = np.concatenate([decode(packet.payload, PCMU) for packet in latest])
+        return tones.heard(audio, ALL_HZ, least_share=0.5) == {hertz}
 
     def heard_so_far(self) -> set[float]:
         return tones.heard(self.call.rtp.audio(), ALL_HZ, least_share=0.01)
@@ -98,7 +132,7 @@ async def calling(gateway: Gateway, phone: UserAgent, number: str = "100") -> As
 
 async def test_who_speaks_a_phrase_is_led_by_it(listening_gateway: Gateway, phone: UserAgent) -> None:
     async with calling(listening_gateway, phone) as caller:
-        await until(lambda: not caller._hears(MENU_HZ), "the end of the question", deadline_s=RESULT_S)
+        await caller.hears_no(MENU_HZ)
 
         caller.say(spoken("technical support"))
 
@@ -138,7 +172,7 @@ async def test_who_coughs_interrupts_nothing_and_is_asked_nothing(
     before = await listening_gateway.metric("ringback_recognitions_total")
     async with calling(listening_gateway, phone) as caller:
         caller.say(cough(np.random.default_rng(2)))
-        await until(lambda: not caller._hears(MENU_HZ), "the end of the question", deadline_s=RESULT_S)
+        await caller.hears_no(MENU_HZ)
         (menu,) = tones.spans(caller.call.rtp.audio(), MENU_HZ)
 
         caller.say(cough(np.random.default_rng(3)))
@@ -151,10 +185,9 @@ async def test_who_coughs_interrupts_nothing_and_is_asked_nothing(
 
 async def test_a_key_during_speech_wins(listening_gateway: Gateway, phone: UserAgent) -> None:
     async with calling(listening_gateway, phone) as caller:
-        caller.say(spoken("I wonder what I should say to this machine"))
-        await asyncio.sleep(0.5)
+        caller.say(spoken("I wonder what I should say to this machine")[: tones.RATE])
 
-        await caller.call.rtp.press("2")
+        caller.press("2")
 
         await caller.hears(SUPPORT_HZ)
     assert SORRY_HZ not in caller.heard_so_far()
@@ -186,10 +219,7 @@ async def test_a_masked_answer_reaches_no_log_and_no_recording(
     async with calling(listening_gateway, phone, "200") as caller:
         before = set(recordings.rglob("*.wav"))
         caller.say(spoken("my number is a secret"))
-        await asyncio.sleep(1.5)
-        for digit in "4711":
-            await caller.call.rtp.press(digit, 0.1)
-            await asyncio.sleep(0.1)
+        caller.press("4711")
         await caller.hears(BILLING_HZ)
         await caller.call.request("BYE")
 
