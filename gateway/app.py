@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway import parts, speech
+from gateway import hearing, parts
 from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
 from gateway.call.cdr import CallRecord
@@ -101,7 +101,7 @@ class _Node:
         look_up = await enter(parts.lookups(settings))
         overrides = await parts.calendar_overrides(settings)
         services = parts.services(settings, engine, bridge, recorder, writer, metrics, look_up, overrides)
-        open_listener = await enter(speech.hearing(settings, engine, bridge, metrics))
+        open_listener = await enter(hearing.hearing(settings, engine, bridge, metrics))
         services = replace(services, open_listener=open_listener)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         switchboard = await enter(Switchboard(active, admission, services))

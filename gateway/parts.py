@@ -205,8 +205,6 @@ def open_calendars(desk: CalendarDesk, switchboard: Switchboard, overrides: Cale
     desk.parts = CalendarParts(lambda: switchboard.active.plan.calendars, overrides, SystemClock())
 
 
-
-
 def services(
     settings: Settings,
     engine: Engine,

@@ -48,7 +48,7 @@ class SileroDetector:
         size = self._model.window_size_samples
         while len(self._waiting) >= size:
             window, self._waiting = self._waiting[:size].copy(), self._waiting[size:]
-            self._voice = self._model.process(memoryview(window)) >= self._threshold
+            self._voice = self._model.process(memoryview(bytearray(window)).cast("f")) >= self._threshold
         return self._voice
 
 

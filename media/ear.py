@@ -1,7 +1,8 @@
 """An ear on one call: what the caller says, utterance by utterance, and whether it is them who speaks.
 
-It taps the leg's audio through a PCM port, and the player's to know what the caller is being told. Reading and
-endpointing happen on one thread for all calls, never on the event loop; what is heard is told on the event loop.
+It taps the leg's audio through a PCM port, and the player's to know what the caller is being told. Reading
+and endpointing happen on one thread for all calls, never on the event loop; what is heard is told on the
+event loop.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What they said. `final`: they have finished; if not, they may go on. `late_s`: silence since its last voice."""
+    """What they said. `final`: they have finished; if not, they may go on. `late_s`: silence since its last
+    voice.
+    """
 
     utterance: Utterance
     late_s: float

@@ -1,8 +1,9 @@
 """Whether what comes from a caller is our own prompt, come back through their phone or a hybrid.
 
-An echo is a copy of what was sent: filtered, delayed by up to half a second, and quieter. So the two are compared by
-their cross-correlation, after their spectra were made flat (Knapp and Carter, IEEE Trans. ASSP 24(4), 1976) so that
-neither loudness nor tone colour counts. A caller who talks over a prompt has nothing in common with it.
+An echo is a copy of what was sent: filtered, delayed by up to half a second, and quieter. So the two are
+compared by their cross-correlation, after their spectra were made flat (Knapp and Carter, IEEE Trans. ASSP
+24(4), 1976) so that neither loudness nor tone colour counts. A caller who talks over a prompt has nothing
+in common with it.
 """
 
 from __future__ import annotations
@@ -57,9 +58,13 @@ class EchoJudge:
             return 0.0
         played, heard = _whitened(played), _whitened(heard)
         energies = _running_energy(played, length)
-        floor = LEAST_SHARE * float(energies.max())  # where next to nothing was played there is nothing to be like
+        floor = LEAST_SHARE * float(
+            energies.max()
+        )  # where next to nothing was played there is nothing to be like
         products = _correlate(played, heard)
-        return float(np.max(np.abs(products) / np.sqrt(np.maximum(energies, floor) * float(np.dot(heard, heard)))))
+        return float(
+            np.max(np.abs(products) / np.sqrt(np.maximum(energies, floor) * float(np.dot(heard, heard))))
+        )
 
     def _is_broad(self, played: npt.NDArray[np.float32]) -> bool:
         """Whether enough of the band was played: a bare tone is like everything that has its pitch."""

@@ -1,8 +1,8 @@
 """The endpointer: where in a caller's audio speech begins and ends. Frames in, events out; no clock, no I/O.
 
 Three things have to agree that a frame is speech: it is louder than the line's noise, a voice activity
-detector takes it for a voice, and it isn't a tone. Where a `confirm` detector is given (barge-in needs it), it
-hears what the first ones let through, which costs nothing while the line is quiet.
+detector takes it for a voice, and it isn't a tone. Where a `confirm` detector is given (barge-in needs it),
+it hears what the first ones let through, which costs nothing while the line is quiet.
 
 Times are what the telephone world calls them in MRCP (RFC 6787 §9.4): speech that pauses may be over (the
 complete timeout), and after a longer silence it is (the incomplete timeout).
@@ -30,12 +30,13 @@ SpeechDetector = Callable[[Frame], bool]
 
 @dataclass(frozen=True, slots=True)
 class EndpointerSettings:
-    """Seconds, and decibels. The defaults are for G.711 and were chosen with `tests/load/speech/endpoints.py`.
+    """Seconds, and decibels. The defaults are for G.711 and were chosen with
+    `tests/load/speech/endpoints.py`.
 
     `pause_s`: silence after which what was said may be all. `end_s`: silence after which it is.
-    `minimum_s`: of voice; shorter sounds are noise. `longest_s`: an utterance is cut there.
-    `pre_roll_s`: kept from before the onset, since consonants are quieter than what follows.
-    `margin_db`: above the noise of the line. `quietest_dbfs`: nothing below it is speech, however still it is.
+    `minimum_s`: of voice; shorter sounds are noise. `longest_s`: an utterance is cut there. `pre_roll_s`:
+    kept from before the onset, since consonants are quieter than what follows. `margin_db`: above the noise
+    of the line. `quietest_dbfs`: nothing below it is speech, however still it is.
     """
 
     pause_s: float = 0.24
@@ -49,7 +50,9 @@ class EndpointerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What was said so far: from the pre-roll to the last voice and a little after it. `began_s`: its onset."""
+    """What was said so far: from the pre-roll to the last voice and a little after it. `began_s`: its
+    onset.
+    """
 
     audio: Frame
     began_s: float
@@ -111,8 +114,8 @@ _FLOOR_BIAS_DB: Final = 1.5  # the least of many noisy values is below their mea
 class NoiseFloor:
     """The level of the line when nobody speaks, in dBFS: the least of the last two seconds, smoothed.
 
-    Minimum statistics (R. Martin, IEEE Trans. Speech Audio Proc. 9(5), 2001), reduced to one band. It falls at
-    once, and rises when the least level of a whole window of frames has.
+    Minimum statistics (R. Martin, IEEE Trans. Speech Audio Proc. 9(5), 2001), reduced to one band. It falls
+    at once, and rises when the least level of a whole window of frames has.
     """
 
     def __init__(self) -> None:
@@ -141,8 +144,8 @@ class NoiseFloor:
 class Endpointer:
     """One stream of audio. `feed` it as it comes, in pieces of any length.
 
-    `rate`: 8000 or 16000 Hz. `detector`: hears every frame that is loud enough. `confirm`: a better and dearer
-    one; it hears the frames of what may be speech, from the pre-roll on, in order.
+    `rate`: 8000 or 16000 Hz. `detector`: hears every frame that is loud enough. `confirm`: a better and
+    dearer one; it hears the frames of what may be speech, from the pre-roll on, in order.
     """
 
     def __init__(
@@ -225,7 +228,9 @@ class Endpointer:
 
     def _while_quiet(self, frame: Frame, voiced: bool) -> list[SpeechEvent]:
         self._before.append(frame.copy())
-        self._confirmed = max(self._confirmed - 1, 0) if len(self._before) == self._before.maxlen else self._confirmed
+        self._confirmed = (
+            max(self._confirmed - 1, 0) if len(self._before) == self._before.maxlen else self._confirmed
+        )
         if self._confirm is not None and (voiced or any(self._onset)):
             voiced = self._catch_up() and voiced
         self._onset.append(voiced)
@@ -297,8 +302,8 @@ _TONE_WIDTH_HZ: Final = 2.2 / _TONE_WINDOW_S  # the half width of a Hann window'
 
 
 class ToneDetector:
-    """Whether nearly all of the last 60 ms is one or two steady sines: keys (ITU-T Q.23), dial, busy and ringing
-    tones (ITU-T E.180), modems. Voices share their energy among many harmonics, which glide.
+    """Whether nearly all of the last 60 ms is one or two steady sines: keys (ITU-T Q.23), dial, busy and
+    ringing tones (ITU-T E.180), modems. Voices share their energy among many harmonics, which glide.
     """
 
     def __init__(self, rate: int) -> None:

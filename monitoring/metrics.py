@@ -141,7 +141,10 @@ class Metrics:
         self.calls_unsaved = gauge("calls_unsaved", "Call records waiting to be stored.")
         self.internal_errors = counter("internal_errors", "Faults of our own that ended a call.", "component")
         self.recognitions = counter(
-            "recognitions", "Utterances, by what became of them and the engines that were asked.", "outcome", "engines"
+            "recognitions",
+            "Utterances, by what became of them and the engines that were asked.",
+            "outcome",
+            "engines",
         )
         self.recognition_confidence = histogram(
             "recognition_confidence", "Confidence of the best reading.", "ratio", CONFIDENCE_BUCKETS
@@ -157,8 +160,12 @@ class Metrics:
         )
         self.recognisers = gauge("recognisers", "Processes that recognise speech and are ready.")
         self.recognisers_waiting = gauge("recognisers_waiting", "Utterances that wait for one of them.")
-        self.synthesis = histogram("synthesis", "To speak one text that wasn't known.", "seconds", LATENCY_BUCKETS)
-        self.prompts = counter("prompts", "Spoken prompts that were asked for, by where they came from.", "source")
+        self.synthesis = histogram(
+            "synthesis", "To speak one text that wasn't known.", "seconds", LATENCY_BUCKETS
+        )
+        self.prompts = counter(
+            "prompts", "Spoken prompts that were asked for, by where they came from.", "source"
+        )
         self.draining = gauge("draining", "1 while the node refuses new calls because it is stopping.")
         self.node = Info("node", "What runs here.", namespace=NAMESPACE, registry=registry)
 

@@ -20,7 +20,8 @@ from gateway.speech import prompt_cache
 def prompts(path: PlanDirectory = None, file: ConfigFile = None) -> None:
     """Speak and keep every prompt that is known before a call, and open every recording; exit 1 if one fails.
 
-    A node does the same when it starts and reloads; this is for an image, or to hear of a missing voice early.
+    A node does the same when it starts and reloads; this is for an image, or to hear of a missing voice
+    early.
     """
     with faults_reported():
         settings = config.load(file)

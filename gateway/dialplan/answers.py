@@ -1,7 +1,8 @@
 """What spoken answers mean: digits, dates, amounts, yes and no, from words to values. Pure.
 
-The words are those of a transcript, which has numbers as figures or as words, as the recogniser pleased. Values are
-texts, as a `gather` keeps them: digits `4711`, a date `2026-03-04`, an amount `12.50`, `yes` or `no`.
+The words are those of a transcript, which has numbers as figures or as words, as the recogniser pleased.
+Values are texts, as a `gather` keeps them: digits `4711`, a date `2026-03-04`, an amount `12.50`, `yes` or
+`no`.
 """
 
 from __future__ import annotations
@@ -38,25 +39,22 @@ NO: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 ANSWERS: Final = ("digits", "yes_no", "date", "amount", "phone", "text")
 """What a `gather` may be told; also its `speech` key."""
 
-_UNITS: Final = {
-    word: value
-    for value, words in enumerate(
-        ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-         "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
-    )
-    for word in (words,)
-}  # fmt: skip
+_TO_NINETEEN: Final = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen"
+)
+_TO_TWENTIETH: Final = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
+    "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+)
+_UNITS: Final = {word: value for value, word in enumerate(_TO_NINETEEN.split())}
 _TENS: Final = {
     word: 10 * value
     for value, word in enumerate(
         ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), 2
     )
 }
-_ORDINALS: Final = {
-    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
-    "tenth": 10, "eleventh": 11, "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15, "sixteenth": 16,
-    "seventeenth": 17, "eighteenth": 18, "nineteenth": 19, "twentieth": 20, "thirtieth": 30,
-}  # fmt: skip
+_ORDINALS: Final = {word: value for value, word in enumerate(_TO_TWENTIETH.split(), 1)} | {"thirtieth": 30}
 _MONTHS: Final = {
     name: number
     for number, name in enumerate(
@@ -68,12 +66,19 @@ _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "sat
 _REPEATS: Final = {"double": 2, "triple": 3}
 _DIGIT_WORDS: Final = {
     **{word: str(value) for word, value in _UNITS.items() if value < 10},
-    **{"oh": "0", "o": "0", "nought": "0", "null": "0"},
+    "oh": "0",
+    "o": "0",
+    "nought": "0",
+    "null": "0",
     **{character: str(value) for value, character in enumerate("〇一二三四五六七八九")},
-    **{"零": "0", "幺": "1", "两": "2"},
+    "零": "0",
+    "幺": "1",
+    "两": "2",
 }
-_CURRENCIES: Final = frozenset("dollar dollars euro euros pound pounds yen yuan franc francs".split())
-_CENTS: Final = frozenset("cent cents penny pence".split())
+_CURRENCIES: Final = frozenset(
+    ["dollar", "dollars", "euro", "euros", "pound", "pounds", "yen", "yuan", "franc", "francs"]
+)
+_CENTS: Final = frozenset(["cent", "cents", "penny", "pence"])
 
 
 def words_in(text: str) -> list[str]:

@@ -72,8 +72,8 @@ def read_words(node: Asking, text: str, language: str, today: date) -> Reading:
 
 
 def phrases_of(node: Asking, language: str) -> Mapping[str, str]:
-    """The texts that the recogniser listens for, each with what it means: texts that lead to the same have the
-    same meaning. None where an open answer is asked for, or none at all.
+    """The texts that the recogniser listens for, each with what it means: texts that lead to the same have
+    the same meaning. None where an open answer is asked for, or none at all.
     """
     if isinstance(node, GatherNode):
         return yes_and_no(language) if node.speech is not None and node.speech.answer == "yes_no" else {}

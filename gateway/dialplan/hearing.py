@@ -1,8 +1,9 @@
 """What a run makes of speech: when it ends a prompt, what is taken, asked back or refused. Pure.
 
-What was understood with enough confidence is taken. Below `confirm_below` it is asked back: "Did you say billing?",
-to which the caller says yes or no, presses 1 or 2, says another phrase, or presses another key. Below `reject_below`
-it is no match. What the caller has said no to isn't understood again at the same node. Keys work all the time.
+What was understood with enough confidence is taken. Below `confirm_below` it is asked back: "Did you say
+billing?", to which the caller says yes or no, presses 1 or 2, says another phrase, or presses another key.
+Below `reject_below` it is no match. What the caller has said no to isn't understood again at the same node.
+Keys work all the time.
 """
 
 from __future__ import annotations

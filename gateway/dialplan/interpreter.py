@@ -79,9 +79,6 @@ __all__ = ["RunFault", "begin", "step"]
 
 _T = TypeVar("_T")
 
-_AFRESH: Final = {"pending": "", "denied": (), "deaf": False, "talking": False, "replayed": False}
-"""What a node knows of its caller's speech when it is entered."""
-
 _VOCAL: Final = (SayNode, PlayNode, MenuNode, GatherNode, RecordNode, QueueNode, DialNode, SurveyNode)
 """Nodes that need a caller who listens."""
 
@@ -277,7 +274,8 @@ class _Turn(Hearing):
 
     def _enter(self, name: str) -> None:
         """Do what a node does first."""
-        self.state = replace(self.state, node=name, failures=0, collected="", **_AFRESH)
+        self.state = replace(self.state, node=name, failures=0, collected="", pending="", denied=())
+        self.state = replace(self.state, deaf=False, talking=False, replayed=False)
         node = self.node()
         if self.state.gone and isinstance(node, _VOCAL):
             self.end()

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.call.cause import Cause
+from gateway.dialplan.answers import ANSWERS
 from gateway.dialplan.documents import YamlList, YamlMap, YamlText, YamlValue, describe, shorten
 from gateway.dialplan.faults import suggest
 from gateway.dialplan.fields import Fields
-from gateway.dialplan.answers import ANSWERS
 from gateway.dialplan.nodes import Assignments, Case, Escalation, MenuOption, MenuPhrase, Speech
 from gateway.dialplan.phrases import PhraseError, said
 from gateway.dialplan.places import Target

@@ -146,7 +146,7 @@ NODE_KINDS: Final[Mapping[str, NodeKind]] = MappingProxyType(
                 "terminator": key.text("the key that ends them", r"[*#]|none", "*, # or none", "#"),
                 "mask": key.flag("a secret, such as a PIN: shown nowhere", default=False),
                 "speech": key.speech(
-                    "the answer may be spoken: `digits` (or true), `yes_no`, `date`, `amount`, `phone`, `text`; see Speech",
+                    "spoken, too: true for digits, `yes_no`, `date`, `amount`, `phone`, `text`; see Speech",
                     gathers=True,
                 ),
                 **_ASKING,

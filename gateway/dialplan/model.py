@@ -238,8 +238,9 @@ class Plan:
             for node in flow.nodes.values():
                 for phrase in node.phrases if isinstance(node, MenuNode) else ():
                     question = self._catalogued(CONFIRM_ANNOUNCEMENT, phrase.language)
-                    for text in phrase.texts if isinstance(question, Spoken | Recorded) else ():
-                        yield from confirmation(question, text, phrase.language)
+                    if isinstance(question, Spoken | Recorded):
+                        for text in phrase.texts:
+                            yield from confirmation(question, text, phrase.language)
 
 
 def confirmation(question: Prompt, heard: str, language: str) -> tuple[Prompt, ...]:

@@ -56,8 +56,8 @@ class MenuOption:
 
 @dataclass(frozen=True, slots=True)
 class MenuPhrase:
-    """Words that lead to `target` when the caller speaks `language`. `said`: every text that `text` stands for,
-    optional words and choices written out; itself when empty.
+    """Words that lead to `target` when the caller speaks `language`. `said`: every text that `text` stands
+    for, optional words and choices written out; itself when empty.
     """
 
     text: str
@@ -76,9 +76,10 @@ class Speech:
     """How a node listens.
 
     `answer`: what a gather is told, one of `answers.ANSWERS`. `barge_in`: speech ends the prompt, after
-    `barge_in_after_s` of it; what was said before that counts too. `end_silence_s`: silence that ends an answer
-    which may go on. Confidences are 0 to 1: what is understood below `confirm_below` is asked back, below
-    `reject_below` it is no match. `keep`: `transcript`, `audio`; of what callers say nothing else is kept.
+    `barge_in_after_s` of it; what was said before that counts too. `end_silence_s`: silence that ends an
+    answer which may go on. Confidences are 0 to 1: what is understood below `confirm_below` is asked back,
+    below `reject_below` it is no match. `keep`: `transcript`, `audio`; of what callers say nothing else is
+    kept.
     """
 
     answer: str = "digits"
@@ -88,6 +89,9 @@ class Speech:
     confirm_below: float = 0.8
     reject_below: float = 0.25
     keep: tuple[str, ...] = ()
+
+
+USUAL_SPEECH: Final = Speech()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ class MenuNode:
     prompt: Wording
     options: tuple[MenuOption, ...]
     phrases: tuple[MenuPhrase, ...] = ()
-    speech: Speech = Speech()
+    speech: Speech = USUAL_SPEECH
     no_input: Escalation = Escalation()
     no_match: Escalation = Escalation()
     exits: Exits = field(default_factory=dict)

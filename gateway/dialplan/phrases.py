@@ -42,7 +42,10 @@ def _choices(text: str, at: int, closing: str) -> tuple[list[str], int]:
             choices += _joined(pieces)
             pieces, at = [], at + 1
         else:
-            end = next((i for i in range(at, len(text)) if text[i] in "[](" + ")" + ("|" if closing else "")), len(text))
+            end = next(
+                (i for i in range(at, len(text)) if text[i] in "[](" + ")" + ("|" if closing else "")),
+                len(text),
+            )
             pieces.append([text[at:end]])
             at = end
     return choices + _joined(pieces), at

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from gateway.call.cause import Cause
 from gateway.dialplan.exits import EXITS
-from gateway.dialplan.nodes import Speech
+from gateway.dialplan.nodes import USUAL_SPEECH, Speech
 from gateway.dialplan.requests import Request
 from gateway.dialplan.wording import Prompt
 
@@ -280,16 +280,16 @@ class CancelTimer:
 class Listen:
     """Listen until `StopListening`; events of speech may follow, more than once.
 
-    `phrases`: all that may be said, or of an open answer none; `meanings`: of each a number that it shares with
-    those that mean the same; `answer`: "phrases", or what sort of open answer.
-    `secret`: nothing of it may be kept or logged.
+    `phrases`: all that may be said, or of an open answer none; `meanings`: of each a number that it shares
+    with those that mean the same; `answer`: "phrases", or what sort of open answer. `secret`: nothing of it
+    may be kept or logged.
     """
 
     phrases: tuple[str, ...]
     language: str
     meanings: tuple[int, ...] = ()
     answer: str = "phrases"
-    speech: Speech = Speech()
+    speech: Speech = USUAL_SPEECH
     node: str = ""
     secret: bool = False
 

@@ -130,7 +130,11 @@ class Walk(Turn):
 
     def _matched(self, node: Asking, reading: Reading, outcome: str = "matched") -> None:
         if isinstance(node, GatherNode):
-            if self.state.collected and node.terminator and not self.state.collected.endswith(node.terminator):
+            if (
+                self.state.collected
+                and node.terminator
+                and not self.state.collected.endswith(node.terminator)
+            ):
                 self._expect_terminator(node.terminator)
             self.state = replace(self.state, collected="")
             self.remember({node.into: reading.digits})

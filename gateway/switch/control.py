@@ -57,8 +57,9 @@ class LegControl:
         self._apply_privacy()
 
     def _apply_privacy(self) -> None:
-        if isinstance(self._player, KeepsPrivate):
-            self._player.keep_private(self._private)
+        player: object = self._player
+        if isinstance(player, KeepsPrivate):
+            player.keep_private(self._private)
 
     async def hang_up(self, cause: Cause) -> None:
         await self._leg.hang_up(cause)

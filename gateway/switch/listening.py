@@ -1,12 +1,14 @@
 """The Listener of one call: an ear on its leg, the pool of recognisers, and what the dialplan is told.
 
-An utterance is recognised as soon as the caller pauses. If they go on, that was for nothing and is dropped; if not,
-the result is there when the silence is long enough, and a phrase that is beyond doubt doesn't wait for it.
+An utterance is recognised as soon as the caller pauses. If they go on, that was for nothing and is dropped;
+if not, the result is there when the silence is long enough, and a phrase that is beyond doubt doesn't wait
+for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from gateway.call.leg import CallLeg
 from gateway.dialplan.ports import HeardHandler
 from gateway.dialplan.run import HearingFailed, Listen, PhraseHeard, SpeechBegan, SpeechLost
 from gateway.switch.control import LegControl
-from media.ear import Began, Heard, HeardHandler as EarHandler, Nothing, Said, WentOn
+from media.ear import Began, Heard, Nothing, Said, WentOn
+from media.ear import HeardHandler as EarHandler
 from media.speech.pool import PoolFull
 from media.speech.recogniser import Answers, Grammar, Recognition, RecognitionError
 from media.vad import Utterance
@@ -66,7 +69,9 @@ Keep = Callable[[Kept], None]
 
 @dataclass(frozen=True, slots=True)
 class HearingServices:
-    """What the listeners of a node share. `understands`: whether there is an engine for a language and an answer."""
+    """What the listeners of a node share. `understands`: whether there is an engine for a language and an
+    answer.
+    """
 
     recognise: Recognise
     understands: Callable[[Grammar], bool]
@@ -91,7 +96,7 @@ class CallListener:
         self._wanted: Listen | None = None
         self._on_heard: HeardHandler = lambda _event: None
         self._work: asyncio.Task[None] | None = None
-        self._final = False  # the caller has finished; the result is due
+        self._final = asyncio.Event()  # the caller has finished; the result is due
 
     def listen(self, wanted: Listen, on_heard: HeardHandler) -> None:
         self.stop_listening()
@@ -130,16 +135,17 @@ class CallListener:
                 assert_never(heard)
 
     def _said(self, wanted: Listen, said: Said) -> None:
-        self._final = self._final or said.final
         if said.final and self._work is not None:
-            return  # what was begun at the pause is about the same audio
+            self._final.set()  # what was begun at the pause is about the same audio
+            return
         self._forget()
-        self._final = said.final
+        if said.final:
+            self._final.set()
         ended_at = time.monotonic() - said.late_s
         self._work = asyncio.get_running_loop().create_task(self._recognise(wanted, said.utterance, ended_at))
 
     def _forget(self) -> None:
-        self._final = False
+        self._final.clear()
         if self._work is not None:
             self._work.cancel()
             self._work = None
@@ -158,7 +164,9 @@ class CallListener:
         outcome = _outcome(wanted, recognition)
         observer.recognised(outcome, recognition, late_s=time.monotonic() - ended_at)
         best = recognition.best
-        self._log.info("speech_recognised", node=wanted.node, outcome=outcome, confidence=round(best.confidence, 2))
+        self._log.info(
+            "speech_recognised", node=wanted.node, outcome=outcome, confidence=round(best.confidence, 2)
+        )
         self._keep_of(wanted, utterance, recognition)
         others = tuple((other.text, other.confidence) for other in recognition.hypotheses[1:])
         self._end(PhraseHeard(best.text, best.confidence, others))
@@ -167,13 +175,14 @@ class CallListener:
         """Until the caller has been silent for long enough, unless there is no doubt of what they said."""
         if wanted.phrases and recognition.best.confidence >= BEYOND_DOUBT:
             return
-        while not self._final and (left := ended_at + wanted.speech.end_silence_s - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, 0.02))
+        left_s = ended_at + wanted.speech.end_silence_s - time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._final.wait(), max(left_s, 0.0))
 
     def _end(self, event: PhraseHeard | HearingFailed) -> None:
         # The task that says it is over by itself: whoever listens again at once must not cancel it.
         self._work = None
-        self._final = False
+        self._final.clear()
         self._on_heard(event)
 
     def _keep_of(self, wanted: Listen, utterance: Utterance, recognition: Recognition) -> None:

@@ -51,9 +51,9 @@ SETTLE_LIMIT_S: Final = 5.0
 class SwitchServices:
     """What every session of a node uses. `timers`: the event loop when None.
 
-    `open_listener`: hears callers, where speech is understood. `look_up`: asks other systems for dialplans; `world`: the figures of the queues, and the calendars that
-    were overridden. `headers_in`: headers of the far end's INVITE, in lower case, that are kept in the call
-    record.
+    `open_listener`: hears callers, where speech is understood. `look_up`: asks other systems for dialplans;
+    `world`: the figures of the queues, and the calendars that were overridden. `headers_in`: headers of the
+    far end's INVITE, in lower case, that are kept in the call record.
     """
 
     open_player: OpenPlayer

@@ -127,7 +127,15 @@ class PromptCache:
 
     def _key(self, text: str, language: str) -> str:
         engine = self._synthesiser
-        parts = (engine.name, engine.version, engine.voice(language), language, str(self._rate), VERSION, text)
+        parts = (
+            engine.name,
+            engine.version,
+            engine.voice(language),
+            language,
+            str(self._rate),
+            VERSION,
+            text,
+        )
         return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
 
     def _path(self, key: str) -> Path:

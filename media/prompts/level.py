@@ -1,7 +1,8 @@
 """One loudness for every spoken prompt, and no silence around it.
 
-Loudness is that of ITU-R BS.1770-4: K-weighted, in blocks of 400 ms, gated. The filters are applied as their
-response to the spectrum of each block, which is exact enough at the rates of telephony and needs no recursion.
+Loudness is that of ITU-R BS.1770-4: K-weighted, in blocks of 400 ms, gated. The filters are applied as
+their response to the spectrum of each block, which is exact enough at the rates of telephony and needs no
+recursion.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import numpy.typing as npt
 from media.clip import Clip
 
 TARGET_LUFS: Final = -20.0
-"""What speech of every voice reaches before its peaks do: at the −16 of broadcasting, half the prompts would be
-clipped or stay quieter than the others. It is 3 dB above ITU-T's nominal active speech level for G.711 (P.56)."""
+"""What speech of every voice reaches before its peaks do: at the −16 of broadcasting, half the prompts
+would be clipped or stay quieter than the others. It is 3 dB above ITU-T's nominal active speech level for
+G.711 (P.56).
+"""
 PEAK: Final = 0.9  # of full scale; louder than that no prompt gets
 SILENCE_SHARE: Final = 0.004  # of the peak, −48 dB
 MARGIN_S: Final = 0.04  # of silence that stays on each side
@@ -70,7 +73,9 @@ def _lufs(energy: Signal | np.floating) -> Signal:
 
 @lru_cache
 def _weights(block: int, rate: int) -> Signal:
-    """|H(f)|² of the K-weighting: a shelf of +4 dB above 1.7 kHz, and a high pass at 38 Hz (BS.1770-4, annex 1)."""
+    """|H(f)|² of the K-weighting: a shelf of +4 dB above 1.7 kHz, and a high pass at 38 Hz (BS.1770-4,
+    annex 1).
+    """
     hertz = np.fft.rfftfreq(block, 1.0 / rate)
     s = 1j * hertz
     shelf_hz, shelf_q, gain = 1681.974, 0.7071752, 10.0 ** (3.99984 / 20.0)

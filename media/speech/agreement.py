@@ -1,10 +1,10 @@
 """From what several engines make of an utterance to one list of readings, each with a confidence.
 
 Engines of different kinds are wrong about different things: where they agree, both are probably right, and
-where the second finds nothing of what the first one heard, the first is guessing. The confidence of a reading is a
-logistic function of how well each engine likes it, and by how much better than the next one. Its coefficients were
-fitted by `python -m tests.load.speech.fit` to synthetic and recorded utterances on a telephone line with 5 to
-30 dB of noise, in and out of the grammar; `make bench` shows what they are worth.
+where the second finds nothing of what the first one heard, the first is guessing. The confidence of a
+reading is a logistic function of how well each engine likes it, and by how much better than the next one.
+Its coefficients were fitted by `python -m tests.load.speech.fit` to synthetic and recorded utterances on a
+telephone line with 5 to 30 dB of noise, in and out of the grammar; `make bench` shows what they are worth.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from media.speech.recogniser import Answers, Evidence, Grammar, Hypothesis, Recognition
 
 N_BEST: Final = 3
-LONE_LEAD: Final = 3.0
+LONE_LEAD: Final = 1.5
 """The lead of a phrase that is the only one."""
 
 Scores = npt.NDArray[np.float64]
@@ -28,8 +28,8 @@ Scores = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """`vote`: what an engine's score counts when the readings are put in order. `score`, `lead`: what its score,
-    and its lead over the next reading, count for the confidence.
+    """`vote`: what an engine's score counts when the readings are put in order. `score`, `lead`: what its
+    score, and its lead over the next reading, count for the confidence.
     """
 
     vote: float
@@ -53,15 +53,15 @@ RANGES: Final[Mapping[str, tuple[float, float]]] = {_W: (-10.0, 0.0), _P: (0.0, 
 CALIBRATIONS: Final[Mapping[frozenset[str], Calibration]] = {
     frozenset(calibration.weights): calibration
     for calibration in (
-        Calibration(1.708, {_W: Weight(1.0, 0.525, 0.962)}),
-        Calibration(-2.537, {_P: Weight(1.0, 1.476, 2.952)}),
-        Calibration(2.151, {_H: Weight(1.0, 1.790, 1.537)}),
-        Calibration(1.129, {_W: Weight(1.0, 0.454, 0.862), _P: Weight(1.0, 0.475, 1.079)}),
-        Calibration(4.250, {_W: Weight(1.0, 0.350, 0.622), _H: Weight(2.0, 1.538, 0.439)}),
-        Calibration(1.491, {_P: Weight(0.7, 1.015, 1.719), _H: Weight(1.0, 1.685, 1.351)}),
+        Calibration(1.393, {_W: Weight(1.0, 0.485, 1.046)}),
+        Calibration(-2.491, {_P: Weight(1.0, 1.314, 2.627)}),
+        Calibration(1.376, {_H: Weight(1.0, 1.626, 1.850)}),
+        Calibration(1.057, {_W: Weight(1.0, 0.430, 0.922), _P: Weight(1.0, 0.380, 0.803)}),
+        Calibration(3.541, {_W: Weight(1.0, 0.354, 0.717), _H: Weight(2.0, 1.287, 0.339)}),
+        Calibration(1.053, {_P: Weight(0.7, 0.225, 2.143), _H: Weight(1.0, 1.468, 1.523)}),
         Calibration(
-            3.450,
-            {_W: Weight(1.0, 0.278, 0.576), _P: Weight(1.0, 0.877, 0.890), _H: Weight(2.0, 1.566, 0.352)},
+            3.375,
+            {_W: Weight(1.0, 0.332, 0.687), _P: Weight(1.0, 0.252, 0.862), _H: Weight(2.0, 1.326, 0.254)},
         ),
     )
 }
@@ -82,13 +82,18 @@ def judge(grammar: Grammar, evidence: Mapping[str, Evidence]) -> Recognition:
         if known is None:
             return Recognition((), tuple(scored))
         calibration, scored = CALIBRATIONS[frozenset({known})], {known: scored[known]}
-    votes = np.sum([w.vote * np.maximum(scored[name], 3 * RANGES[name][0]) for name, w in calibration.weights.items()], axis=0)
+    votes = np.sum(
+        [w.vote * np.maximum(scored[name], 3 * RANGES[name][0]) for name, w in calibration.weights.items()],
+        axis=0,
+    )
     order = np.argsort(-votes, kind="stable")[:N_BEST]
     meanings = np.array(grammar.meanings or range(len(grammar.phrases)))
     readings = [
         Hypothesis(
             grammar.phrases[index],
-            _confidence(calibration, features(calibration.weights, scored, int(index), meanings != meanings[index])),
+            _confidence(
+                calibration, features(calibration.weights, scored, int(index), meanings != meanings[index])
+            ),
         )
         for index in order
     ]
@@ -98,7 +103,9 @@ def judge(grammar: Grammar, evidence: Mapping[str, Evidence]) -> Recognition:
 def features(
     weights: Mapping[str, Weight], scored: Mapping[str, Scores], index: int, rivals: npt.NDArray[np.bool_]
 ) -> list[float]:
-    """Of each engine, its score of a reading and the lead over the best of its rivals, both within its range."""
+    """Of each engine, its score of a reading and the lead over the best of its rivals, both within its
+    range.
+    """
     found: list[float] = []
     for name in weights:
         least, most = RANGES[name]
@@ -122,7 +129,10 @@ DOUBTFUL: Final = -1.2
 
 def _open(evidence: Mapping[str, Evidence]) -> Recognition:
     readings = [
-        Hypothesis(found.text, float(np.clip(0.1 + 0.8 * (found.certainty - DOUBTFUL) / (CERTAIN - DOUBTFUL), 0.0, 0.95)))
+        Hypothesis(
+            found.text,
+            float(np.clip(0.1 + 0.8 * (found.certainty - DOUBTFUL) / (CERTAIN - DOUBTFUL), 0.0, 0.95)),
+        )
         for found in evidence.values()
         if found.text
     ]
@@ -135,7 +145,11 @@ def _likest(grammar: Grammar, evidence: Mapping[str, Evidence]) -> Recognition:
     readings = [
         Hypothesis(phrase, likeness)
         for phrase in grammar.phrases
-        if (likeness := max((SequenceMatcher(None, phrase.casefold(), text).ratio() for text, _ in heard), default=0.0))
+        if (
+            likeness := max(
+                (SequenceMatcher(None, phrase.casefold(), text).ratio() for text, _ in heard), default=0.0
+            )
+        )
     ]
     best = sorted(readings, key=lambda one: -one.confidence)[:N_BEST]
     return Recognition(tuple(best), tuple(evidence))

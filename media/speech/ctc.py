@@ -1,9 +1,9 @@
 """How well a phoneme recogniser's output fits the phrases of a grammar. Pure numbers.
 
 The recogniser gives, for each frame, the log-probability of each symbol, blank among them (connectionist
-temporal classification, Graves et al., ICML 2006). A phrase's score is that of its best path through the frames,
-relative to the best path that is free to be anything, for each of its sounds: 0 is perfect. Before and after the
-phrase anything may be said ("billing, please"), at a price for each frame.
+temporal classification, Graves et al., ICML 2006). A phrase's score is that of its best path through the
+frames, relative to the best path that is free to be anything, for each of its sounds: 0 is perfect. Before
+and after the phrase anything may be said ("billing, please"), at a price for each frame.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def _emissions(log_probs: Matrix, symbols: Symbols) -> tuple[Matrix, Matrix]:
 
 
 class _Lattice:
-    """All phrases at once: (phrases, states). Of a phrase of n sounds the states are filler, blank, sound, blank,
-    sound, …, blank, filler.
+    """All phrases at once: (phrases, states). Of a phrase of n sounds the states are filler, blank, sound,
+    blank, sound, …, blank, filler.
     """
 
     def __init__(self, phrases: Sequence[Sequence[int]]) -> None:

@@ -1,8 +1,9 @@
 """Takes the steady noise of a line out of an utterance, before anything recognises it.
 
-A Wiener filter with the decision-directed estimate of the signal-to-noise ratio (Ephraim and Malah, IEEE Trans.
-ASSP 32(6), 1984). The noise is what the quietest frames have: an utterance comes with its pre-roll. At 10 dB it
-takes the errors of the engines to a third (`make bench`); of clean speech it changes next to nothing.
+A Wiener filter with the decision-directed estimate of the signal-to-noise ratio (Ephraim and Malah, IEEE
+Trans. ASSP 32(6), 1984). The noise is what the quietest frames have: an utterance comes with its pre-roll.
+At 10 dB it takes the errors of the engines to a third (`make bench`); of clean speech it changes next to
+nothing.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ QUIET_SHARE: Final = 0.2  # of the frames are taken for noise
 SMOOTHING: Final = 0.96
 LEAST_RATIO: Final = 10**-2.5
 LEAST_GAIN: Final = 0.15  # musical noise is worse than noise
-CLEAN_DB: Final = 22.0  # a line this good is left alone: what the filter takes of speech costs more than its noise
+CLEAN_DB: Final = (
+    22.0  # a line this good is left alone: what the filter takes of speech costs more than its noise
+)
 NOISY_DB: Final = 14.0  # one this bad gets all of it
 
 Signal = npt.NDArray[np.float32]
 
 
 def denoise(signal: Signal, rate: int) -> Signal:
-    """`signal` with less noise; as long as it was. What is shorter than a tenth of a second stays as it is."""
+    """`signal` with less noise, and as long as it was. What is shorter than 0.1 s stays as it is."""
     size = 1 << round(np.log2(rate * FRAME_S))
     hop = size // 4
     if len(signal) < rate // 10:

@@ -11,13 +11,13 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Final
 
-from media.speech.recogniser import RecognitionError, Recogniser
+from media.speech.recogniser import Recogniser, RecognitionError
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """`modules`: what has to be importable. `install`: what to say to who lacks them. `open_answers`: whether it
-    understands more than the phrases of a menu.
+    """`modules`: what has to be importable. `install`: what to say to who lacks them. `open_answers`:
+    whether it understands more than the phrases of a menu.
     """
 
     name: str
@@ -65,8 +65,20 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
                 _whisper,
                 open_answers=True,
             ),
-            Engine("pocketsphinx", _ENGLISH, ("pocketsphinx",), "it comes with Ringback; reinstall Ringback", _sphinx),
-            Engine("hama", _ENGLISH, ("hama",), "uv sync --extra phonemes (or pip install hama==1.7.0)", _phonemes),
+            Engine(
+                "pocketsphinx",
+                _ENGLISH,
+                ("pocketsphinx",),
+                "it comes with Ringback; reinstall Ringback",
+                _sphinx,
+            ),
+            Engine(
+                "hama",
+                _ENGLISH,
+                ("hama",),
+                "uv sync --extra phonemes (or pip install hama==1.7.0)",
+                _phonemes,
+            ),
         )
     }
 )

@@ -1,5 +1,5 @@
-"""How English words are pronounced, in ARPAbet: the CMU dictionary (in pocketsphinx's package), and espeak-ng for
-words that it lacks, such as names.
+"""How English words are pronounced, in ARPAbet: the CMU dictionary (in pocketsphinx's package), and
+espeak-ng for words that it lacks, such as names.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ ESPEAK_LIMIT_S: Final = 5.0
 _VARIANT: Final = re.compile(r"\(\d+\)$")
 
 # What espeak-ng's en-us voice writes, the longest first.
-_IPA: Final = (
-    ("aɪɚ", ("AY", "ER")), ("aɪə", ("AY", "ER")), ("dʒ", ("JH",)), ("tʃ", ("CH",)), ("aɪ", ("AY",)), ("aʊ", ("AW",)),
-    ("eɪ", ("EY",)), ("oʊ", ("OW",)), ("ɔɪ", ("OY",)), ("ɑːɹ", ("AA", "R")), ("ɔːɹ", ("AO", "R")), ("oːɹ", ("AO", "R")),
-    ("ɪɹ", ("IH", "R")), ("ɛɹ", ("EH", "R")), ("ʊɹ", ("UH", "R")), ("iə", ("IY", "AH")), ("ɑː", ("AA",)), ("ɔː", ("AO",)),
-    ("iː", ("IY",)), ("uː", ("UW",)), ("ɜː", ("ER",)), ("əl", ("AH", "L")), ("ɚ", ("ER",)), ("ɐ", ("AH",)), ("ə", ("AH",)),
-    ("ʌ", ("AH",)), ("æ", ("AE",)), ("ɛ", ("EH",)), ("ɪ", ("IH",)), ("i", ("IY",)), ("ʊ", ("UH",)), ("u", ("UW",)),
-    ("ɑ", ("AA",)), ("ɔ", ("AO",)), ("o", ("OW",)), ("e", ("EY",)), ("a", ("AA",)), ("b", ("B",)), ("d", ("D",)), ("ð", ("DH",)),
-    ("f", ("F",)), ("ɡ", ("G",)), ("h", ("HH",)), ("j", ("Y",)), ("k", ("K",)), ("l", ("L",)), ("m", ("M",)), ("n", ("N",)),
-    ("ŋ", ("NG",)), ("p", ("P",)), ("ɹ", ("R",)), ("r", ("R",)), ("s", ("S",)), ("ʃ", ("SH",)), ("t", ("T",)), ("ɾ", ("T",)),
-    ("θ", ("TH",)), ("v", ("V",)), ("w", ("W",)), ("x", ("K",)), ("z", ("Z",)), ("ʒ", ("ZH",)), ("ʔ", ("T",)),
-)  # fmt: skip
+_IPA_ENTRIES: Final = """
+    aɪɚ AY+ER, aɪə AY+ER, dʒ JH, tʃ CH, aɪ AY, aʊ AW, eɪ EY, oʊ OW, ɔɪ OY, ɑːɹ AA+R, ɔːɹ AO+R, oːɹ AO+R,
+    ɪɹ IH+R, ɛɹ EH+R, ʊɹ UH+R, iə IY+AH, ɑː AA, ɔː AO, iː IY, uː UW, ɜː ER, əl AH+L, ɚ ER, ɐ AH, ə AH, ʌ
+    AH, æ AE, ɛ EH, ɪ IH, i IY, ʊ UH, u UW, ɑ AA, ɔ AO, o OW, e EY, a AA, b B, d D, ð DH, f F, ɡ G, h
+    HH, j Y, k K, l L, m M, n N, ŋ NG, p P, ɹ R, r R, s S, ʃ SH, t T, ɾ T, θ TH, v V, w W, x K, z Z, ʒ
+    ZH, ʔ T
+"""
+_IPA: Final = tuple(
+    (entry.split()[0], tuple(entry.split()[1].split("+"))) for entry in _IPA_ENTRIES.split(",")
+)
 
 
 @lru_cache(maxsize=4096)

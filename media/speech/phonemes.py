@@ -1,7 +1,7 @@
 """hama: a small phoneme recogniser (5 MB), whose output our own grammar scorer reads.
 
-It is right about other things than Whisper, and wrong about other things; that is what a second opinion is for.
-The network and its library are pinned by their digests.
+It is right about other things than Whisper, and wrong about other things; that is what a second opinion is
+for. The network and its library are pinned by their digests.
 """
 
 from __future__ import annotations
@@ -21,23 +21,26 @@ from media.speech.words import words_of
 NAME: Final = "hama"
 LONGEST_S: Final = 8.0  # its memory grows with the length
 FOLDED: Final = 0.1
-"""How much of the band below 4 kHz is mirrored above it, where a telephone has nothing: the network was trained
-on wide speech, and hears its fricatives there. It takes a quarter of its errors."""
+"""How much of the band below 4 kHz is mirrored above it, where a telephone has nothing: the network was
+trained on wide speech, and hears its fricatives there. It takes a quarter of its errors.
+"""
 
 _FILES: Final = {
     "assets/asr_waveform.hama": "a9fcfe73e179ca48e399cd76a90a6b3e1887bf5037ecc52b778d13a149563328",
 }
 
 _SYMBOLS: Final = {
-    "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "aʊ", "AY": "aɪ", "B": "b", "CH": "t͡ʃ", "D": "d", "DH": "ð",
-    "EH": "ɛ", "ER": "ɝ", "EY": "eɪ", "F": "f", "G": "g", "HH": "h", "IH": "ɪ", "IY": "i", "JH": "d͡ʒ", "K": "k",
-    "L": "l", "M": "m", "N": "n", "NG": "ŋ", "OW": "oʊ", "OY": "ɔɪ", "P": "p", "R": "ɹ", "S": "s", "SH": "ʃ",
-    "T": "t", "TH": "θ", "UH": "ʊ", "UW": "u", "V": "v", "W": "w", "Y": "j", "Z": "z", "ZH": "ʒ",
+    "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "aʊ", "AY": "aɪ", "B": "b", "CH": "t͡ʃ",
+    "D": "d", "DH": "ð", "EH": "ɛ", "ER": "ɝ", "EY": "eɪ", "F": "f", "G": "g", "HH": "h", "IH": "ɪ",
+    "IY": "i", "JH": "d͡ʒ", "K": "k", "L": "l", "M": "m", "N": "n", "NG": "ŋ", "OW": "oʊ", "OY": "ɔɪ",
+    "P": "p", "R": "ɹ", "S": "s", "SH": "ʃ", "T": "t", "TH": "θ", "UH": "ʊ", "UW": "u", "V": "v",
+    "W": "w", "Y": "j", "Z": "z", "ZH": "ʒ",
 }  # fmt: skip
 """ARPAbet to the network's symbols."""
 
 _SIMILAR: Final = (
-    "ɑ ɔ ʌ ɒ o", "ɛ æ e ʌ ə ɪ", "i ɪ j", "u ʊ w oʊ", "ə ʌ ɪ ɐ", "ɝ ɚ ɹ ə", "t d ɾ ʔ", "k g ɡ", "p b", "s z θ f ʃ",
+    "ɑ ɔ ʌ ɒ o", "ɛ æ e ʌ ə ɪ", "i ɪ j", "u ʊ w oʊ", "ə ʌ ɪ ɐ", "ɝ ɚ ɹ ə", "t d ɾ ʔ", "k g ɡ", "p b",
+    "s z θ f ʃ",
     "f θ v ð", "m n ŋ", "l ɹ w ɫ", "t͡ʃ ʃ d͡ʒ", "aɪ eɪ ɔɪ", "aʊ oʊ ɔ", "v b ð d", "h f",
 )  # fmt: skip
 """Sounds that a telephone makes alike."""

@@ -1,7 +1,8 @@
 """Piper: natural voices by a neural network, on the CPU. An optional engine (`uv sync --extra piper`).
 
-A fifth of real time on one core: pre-rendered prompts cost nothing in a call, and a short sentence with a variable in
-it is there within 300 ms. The model is loaded once, in a thread of its own, which is also where it speaks.
+A fifth of real time on one core: pre-rendered prompts cost nothing in a call, and a short sentence with a
+variable in it is there within 300 ms. The model is loaded once, in a thread of its own, which is also where
+it speaks.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ LENGTH: Final = 1.1  # slower than its models were trained, for the telephone
 
 
 class PiperSynthesiser:
-    """The Synthesiser port on Piper. `voices`: language to a package with a voice in it, or to an .onnx file."""
+    """The Synthesiser port on Piper. `voices`: language to a package with a voice in it, or to an .onnx
+    file.
+    """
 
     def __init__(self, voices: Mapping[str, str]) -> None:
         """Raises SynthesisError when Piper or one of the voices isn't installed."""
@@ -54,10 +57,14 @@ class PiperSynthesiser:
     async def synthesise(self, text: str, language: str) -> Clip:
         file = self._file(language)
         if file is None:
-            raise SynthesisError(NAME, language, f"no voice for it; there are voices for {', '.join(self._files)}")
+            raise SynthesisError(
+                NAME, language, f"no voice for it; there are voices for {', '.join(self._files)}"
+            )
         if not text.strip():
             raise SynthesisError(NAME, language, "a text without words")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._speak, file, text, language)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._speak, file, text, language
+        )
 
     def _file(self, language: str) -> Path | None:
         return self._files.get(language) or self._files.get(language.partition("-")[0])
@@ -69,7 +76,9 @@ class PiperSynthesiser:
             voice = self._loaded.get(file)
             if voice is None:
                 voice = self._loaded[file] = PiperVoice.load(file)
-            pieces = [c.audio_float_array for c in voice.synthesize(text, SynthesisConfig(length_scale=LENGTH))]
+            pieces = [
+                c.audio_float_array for c in voice.synthesize(text, SynthesisConfig(length_scale=LENGTH))
+            ]
         except Exception as error:  # onnxruntime raises what it likes
             raise SynthesisError(NAME, language, str(error)) from error
         if not pieces:

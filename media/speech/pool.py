@@ -61,7 +61,10 @@ class _Worker:
     """One process, from its start to its end."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdin is None or process.stdout is None:
+            raise RecognitionError("worker", "its process has no pipes")
         self._process = process
+        self._input, self._output = process.stdin, process.stdout
         self.memory_kb: Mapping[str, int] = {}
 
     @classmethod
@@ -89,9 +92,8 @@ class _Worker:
     async def recognise(self, job: _Job, engines: Sequence[str]) -> tuple[dict[str, Evidence], float]:
         """What each engine makes of it, and the CPU seconds it took. Raises EOFError, OSError."""
         header = {"rate": job.rate, "engines": list(engines), "grammar": wire.grammar_to_json(job.grammar)}
-        assert self._process.stdin is not None
-        self._process.stdin.write(wire.pack(header, job.samples.tobytes()))
-        await self._process.stdin.drain()
+        self._input.write(wire.pack(header, job.samples.tobytes()))
+        await self._input.drain()
         reply = await self._read()
         for name, problem in reply["problems"].items():
             log.error("a recogniser failed: engine=%s problem=%s", name, problem)
@@ -104,11 +106,10 @@ class _Worker:
         await self._process.wait()
 
     async def _read(self) -> wire.Header:
-        assert self._process.stdout is not None
-        lengths = await self._process.stdout.readexactly(wire.LENGTHS.size)
+        lengths = await self._output.readexactly(wire.LENGTHS.size)
         header, body = wire.LENGTHS.unpack(lengths)
         wire.check_lengths(header, body)
-        return wire.header_of(await self._process.stdout.readexactly(header))
+        return wire.header_of(await self._output.readexactly(header))
 
 
 class RecogniserPool:
@@ -202,7 +203,7 @@ class RecogniserPool:
             try:
                 worker = await _Worker.start(self._engines)
             except (RecognitionError, OSError) as error:
-                log.error("a recogniser's process doesn't start: %s", error)
+                log.warning("a recogniser's process doesn't start: %s", error)
             else:
                 self.memory_kb = worker.memory_kb
                 self._alive += 1
@@ -230,7 +231,7 @@ class RecogniserPool:
                 async with asyncio.timeout(self._settings.limit_s):
                     await self._do(worker, job)
             except (TimeoutError, EOFError, OSError, ValueError) as error:
-                log.error("a recogniser's process has failed: %s", error or type(error).__name__)
+                log.warning("a recogniser's process has failed: %s", str(error) or type(error).__name__)
                 _fail(job, RecognitionError("worker", "its process has failed"))
                 return useful
             useful = True
@@ -256,4 +257,3 @@ class RecogniserPool:
 def _fail(job: _Job, error: RecognitionError) -> None:
     if not job.done.done():
         job.done.set_exception(error)
-

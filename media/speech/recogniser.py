@@ -29,8 +29,8 @@ class Answers(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """What may be said. `language`: a BCP 47 tag. `phrases`: all of them, as they are said. `meanings`: of each
-    phrase a number that it shares with those that mean the same; empty if no two do.
+    """What may be said. `language`: a BCP 47 tag. `phrases`: all of them, as they are said. `meanings`: of
+    each phrase a number that it shares with those that mean the same; empty if no two do.
 
     For open answers the words come back as they were understood; what they mean is for the dialplan to say.
     """
@@ -45,8 +45,9 @@ class Grammar:
 class Evidence:
     """What one engine makes of an utterance.
 
-    `scores`: for a closed grammar, of each of its phrases; the greater the likelier, and comparable within the
-    engine only. `text` and `certainty`: for an open one, the words and the mean log-probability of a token.
+    `scores`: for a closed grammar, of each of its phrases; the greater the likelier, and comparable within
+    the engine only. `text` and `certainty`: for an open one, the words and the mean log-probability of a
+    token.
     """
 
     scores: tuple[float, ...] = ()

@@ -1,5 +1,5 @@
-"""PocketSphinx (CMU, BSD): a grammar of phrases through hidden Markov models. A second opinion for a fortieth of
-real time; alone it is right about too few (`make bench`), since its model knows no telephones.
+"""PocketSphinx (CMU, BSD): a grammar of phrases through hidden Markov models. A second opinion for a
+fortieth of real time; alone it is right about too few (`make bench`), since its model knows no telephones.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from media.speech.words import words_of
 NAME: Final = "pocketsphinx"
 PADDING_S: Final = 0.2
 HISS: Final = 0.002
-"""The model expects something above 4 kHz, where a telephone has nothing; silence there is worse than hiss."""
+"""The model expects something above 4 kHz, where a telephone has nothing; silence there is worse than hiss.
+"""
 
 _MAX_GRAMMARS: Final = 64
 
 
 class SphinxRecogniser:
-    """The Recogniser port on PocketSphinx. Closed grammars in English; its scores say only which phrase it heard."""
+    """The Recogniser port on PocketSphinx. Closed grammars in English; its scores say only which phrase it
+    heard.
+    """
 
     def __init__(self) -> None:
         self._decoder = Decoder(
@@ -53,7 +56,7 @@ class SphinxRecogniser:
     def _prepare(self, audio: Audio) -> bytes:
         padded = np.pad(audio, round(PADDING_S * ENGINE_RATE))
         padded = padded + HISS * self._noise.standard_normal(len(padded)).astype(np.float32)
-        return np.clip(padded * 32000.0, -32768, 32767).astype(np.int16).tobytes()
+        return bytes(np.clip(padded * 32000.0, -32768, 32767).astype(np.int16).tobytes())
 
     def _decode(self, samples: bytes, grammar: str) -> str:
         self._decoder.activate_search(grammar)

@@ -9,7 +9,8 @@ from media.speech.synthesiser import Synthesiser, SynthesisError
 
 
 class Voices:
-    """The Synthesiser port on several engines. `by_language`: tag to engine; `usual`: for all other languages.
+    """The Synthesiser port on several engines. `by_language`: tag to engine; `usual`: for all other
+    languages.
 
     A text that the engine of its language can't speak is spoken by the usual one: `on_fallback` is told why.
     """

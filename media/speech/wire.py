@@ -42,12 +42,18 @@ def check_lengths(header: int, body: int) -> None:
 
 
 def grammar_to_json(grammar: Grammar) -> Header:
-    return {"language": grammar.language, "phrases": grammar.phrases, "answers": grammar.answers.value,
-            "meanings": grammar.meanings}
+    return {
+        "language": grammar.language,
+        "phrases": grammar.phrases,
+        "answers": grammar.answers.value,
+        "meanings": grammar.meanings,
+    }
 
 
 def grammar_of(values: Header) -> Grammar:
-    return Grammar(values["language"], tuple(values["phrases"]), Answers(values["answers"]), tuple(values["meanings"]))
+    return Grammar(
+        values["language"], tuple(values["phrases"]), Answers(values["answers"]), tuple(values["meanings"])
+    )
 
 
 def evidence_to_json(evidence: Evidence) -> Header:

@@ -20,7 +20,7 @@ import soxr
 from media.speech import wire
 from media.speech.denoise import denoise
 from media.speech.engines import make
-from media.speech.recogniser import ENGINE_RATE, Audio, Grammar, RecognitionError, Recogniser
+from media.speech.recogniser import ENGINE_RATE, Audio, Grammar, Recogniser, RecognitionError
 
 NICENESS: Final = 5
 _WARMING: Final = Grammar("en", ("yes", "no"))

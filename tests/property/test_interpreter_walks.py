@@ -64,7 +64,19 @@ SOUNDS: Final[Mapping[str, Event]] = {
 }
 ACTIONS = st.lists(
     st.one_of(
-        st.sampled_from(["listen", "wait", "lose audio", "connect", "say yes", "say no", "mumble yes", "mumble no", *SOUNDS]),
+        st.sampled_from(
+            [
+                "listen",
+                "wait",
+                "lose audio",
+                "connect",
+                "say yes",
+                "say no",
+                "mumble yes",
+                "mumble no",
+                *SOUNDS,
+            ]
+        ),
         st.text(KEYS, min_size=1, max_size=3),
         st.tuples(st.sampled_from(LABELS), VALUES),
     ),
