@@ -1,4 +1,5 @@
 """How a node speaks, and what it could understand: its voices, prompts and recognisers, by configuration."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

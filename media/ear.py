@@ -33,7 +33,7 @@ from media.vad import (
 
 log = logging.getLogger("ringback.speech")
 
-NOTIFY_S: Final = 0.04
+NOTIFY_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class Speech:
     barge_in: bool = True
     barge_in_after_s: float = 0.2
     end_silence_s: float = 0.7
-    confirm_below: float = 0.8
+    confirm_below: float = 0.75
     reject_below: float = 0.25
     keep: tuple[str, ...] = ()
 

@@ -47,13 +47,17 @@ class PoolSettings:
     limit_s: float = 8.0  # for one utterance; a worker that takes longer is killed
 
 
+_Answer = tuple[Mapping[str, Evidence], float, float]
+"""By engine what it makes of an utterance; the CPU seconds; the seconds it had to wait."""
+
+
 @dataclass(slots=True)
 class _Job:
     samples: Frame
     rate: int
     grammar: Grammar
     engines: Sequence[str]
-    done: asyncio.Future[Recognition]
+    done: asyncio.Future[_Answer]
     asked_at: float = field(default_factory=time.monotonic)
 
 
@@ -181,6 +185,21 @@ class RecogniserPool:
         engines = self.engines_for(grammar.language)
         if not engines:
             raise RecognitionError("pool", f"no engine understands '{grammar.language}'")
+        evidence, seconds, waited_s = await self._ask(samples, rate, grammar, engines)
+        recognition = replace(
+            judge(grammar, evidence), seconds=seconds, audio_s=len(samples) / rate, waited_s=waited_s
+        )
+        self._observe(recognition)
+        return recognition
+
+    async def ask(
+        self, samples: Frame, rate: int, grammar: Grammar, engines: Sequence[str]
+    ) -> tuple[Mapping[str, Evidence], float]:
+        """What some engines make of it, unjudged, and the CPU seconds it took; raises as `recognise`."""
+        evidence, seconds, _ = await self._ask(samples, rate, grammar, engines)
+        return evidence, seconds
+
+    async def _ask(self, samples: Frame, rate: int, grammar: Grammar, engines: Sequence[str]) -> _Answer:
         if not self._alive:
             raise RecognitionError("pool", "no recogniser works just now")
         if len(self._queue) >= self._settings.waiting:
@@ -237,21 +256,14 @@ class RecogniserPool:
             useful = True
 
     async def _do(self, worker: _Worker, job: _Job) -> None:
-        began = time.monotonic()
+        waited_s = time.monotonic() - job.asked_at
         engines = job.engines if len(self._queue) < self._settings.workers else job.engines[:1]
         evidence, seconds = await worker.recognise(job, engines)
         if not evidence:
             _fail(job, RecognitionError("pool", "no engine could say anything"))
             return
-        recognition = replace(
-            judge(job.grammar, evidence),
-            seconds=seconds,
-            audio_s=len(job.samples) / job.rate,
-            waited_s=began - job.asked_at,
-        )
         if not job.done.done():
-            job.done.set_result(recognition)
-            self._observe(recognition)
+            job.done.set_result((evidence, seconds, waited_s))
 
 
 def _fail(job: _Job, error: RecognitionError) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.load import dialplans
+from tests.load import dialplans, speech
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -120,6 +120,12 @@ class Bench:
         console.log("dialplans")
         self.found["dialplans"] = [await asyncio.to_thread(dialplans.run, console)]
 
+    async def speech(self) -> None:
+        """Who is understood in how much noise, what it costs, and what is taken for a caller."""
+        self.found["recognition"] = await speech.recognition(console, every=1 if self.seconds >= 8 else 4)
+        self.found["endpoints"] = await asyncio.to_thread(speech.endpoints, console)
+        self.found["speaking"] = await speech.calls(console, self.directory)
+
     async def _media(self, mode: str, calls: int, *, spinning: bool = False) -> MediaCost:
         console.log(f"{mode}, {calls} calls{', spinning' if spinning else ''}")
         line = await media_cost(mode, calls, self.seconds, spinning=spinning)
@@ -145,6 +151,7 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "latency": Bench.latency,
     "key": Bench.key,
     "dialplans": Bench.dialplans,
+    "speech": Bench.speech,
 }
 
 

@@ -1,4 +1,4 @@
-"""The pool with its real engines: who is understood, who isn't, and what happens when it is broken or full."""
+"""The pool with its real engines: who is understood, who isn't, and what happens when it breaks."""
 
 from __future__ import annotations
 
