@@ -50,7 +50,7 @@ ENV PATH=/opt/ringback/bin:$PATH \
 USER 10001
 WORKDIR /var/lib/ringback
 VOLUME /var/lib/ringback
-EXPOSE 5060/tcp 5060/udp 8080/tcp 10000-29999/udp
+EXPOSE 5060/tcp 5060/udp 8080/tcp 10000-29999/udp 40000-49999/udp
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/healthz', timeout=4)"]

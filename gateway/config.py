@@ -14,8 +14,10 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from ipaddress import ip_address
+from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -46,6 +48,7 @@ MAX_CALLS = (
 
 _ROLES = ("app", "agent", "supervisor", "admin")
 _HASHED_KEY = re.compile(rf"[A-Za-z0-9_.@-]{{1,64}}:({'|'.join(_ROLES)}):[0-9a-fA-F]{{64}}")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}")
 
 Codec = Literal[
     "opus/48000", "G722/16000", "PCMA/8000", "PCMU/8000", "G729/8000", "GSM/8000", "speex/16000", "speex/8000"
@@ -74,6 +77,18 @@ def _hashed_key(value: str) -> str:
     return value
 
 
+def _outbound(template: str) -> str:
+    if template and not re.fullmatch(r"sips?:[^\s<>]*\{number\}[^\s<>]*@[^\s<>@]+", template):
+        raise ValueError("an address with {number} in it, such as sip:{number}@pbx.example")
+    return template
+
+
+def _origin(value: str) -> str:
+    if not _ORIGIN.fullmatch(value):
+        raise ValueError("an origin is a scheme and a host, as in https://desk.example.org:8443")
+    return value.lower()
+
+
 def _lower(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name.lower() for name in names)
 
@@ -82,9 +97,13 @@ Port = Annotated[int, Field(ge=0, le=65535)]  # 0 takes any free port
 OptionalPort = Annotated[Port | None, BeforeValidator(_off_is_none)]
 Address = Annotated[str, AfterValidator(_address)]
 HashedKey = Annotated[str, AfterValidator(_hashed_key)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Code = Annotated[Annotated[str, Field(pattern=r"^[0-9*#A-D]{1,8}$")] | None, BeforeValidator(_off_is_none)]
 
 
-NOT_SETTINGS = BUILD_VARIABLES | {KEY_VARIABLE}
+# Where the process is to die, in crash tests (`gateway.faults`).
+FAULT_VARIABLE = "RINGBACK_FAULT_POINT"
+NOT_SETTINGS = BUILD_VARIABLES | {KEY_VARIABLE, FAULT_VARIABLE}
 
 
 class Section(BaseModel):
@@ -99,6 +118,19 @@ class NodeSettings(Section):
     name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=64)
     drain_timeout_s: float = Field(30.0, ge=0, le=86400)
     """How long a stopping node waits for its calls to end by themselves."""
+    drain_offer_s: float = Field(5.0, ge=0, le=86400)
+    """So long after it was told to stop, callers who wait are told too, and offered a callback."""
+    timezone: str = "UTC"
+    """Where its days begin, in reports and on screens: an IANA name, such as Europe/Berlin."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"there is no time zone '{name}'") from None
+        return name
 
 
 class SipSettings(Section):
@@ -128,6 +160,8 @@ class SipSettings(Section):
     """In the order in which we prefer them."""
     inband_dtmf: Literal["auto", "off", "always"] = "auto"
     """Listen for keys in the audio: `auto` only where the far end offers no telephone-event (RFC 4733)."""
+    outbound: Annotated[str, AfterValidator(_outbound)] = ""
+    """Where numbers are dialled, such as `sip:{number}@pbx.example`. Without it only SIP addresses can be."""
     headers_in: Annotated[tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_lower)] = ()
     """Headers of an INVITE that are kept with the call, as attributes of its record. Case doesn't matter."""
 
@@ -176,6 +210,8 @@ class HttpSettings(Section):
     port: Port = 8080
     api_keys: Annotated[tuple[HashedKey, ...], BeforeValidator(_split_commas)] = ()
     """NAME:ROLE:SHA256 of those who may use the API, as `ringback token` prints them; none may without."""
+    origins: Annotated[tuple[Origin, ...], BeforeValidator(_split_commas)] = ()
+    """Whose pages may open WebSockets, beside those of this node: https://desk.example.org."""
 
 
 class DialplanSettings(Section):
@@ -211,6 +247,53 @@ class SpeechSettings(Section):
     """Processes that recognise: as many as there are cores, at 150 MB each."""
 
 
+class VoiceSettings(Section):
+    """Calls from apps, and agents' browsers (WebRTC)."""
+
+    app_secret: SecretStr | None = Field(None, min_length=32)
+    """What an app's server signs its callers' tokens with (HS256); without it only API keys are taken."""
+    sample_page: bool = False
+    """Serve /app with a token for whoever asks: to try, never to run."""
+    addresses: Annotated[tuple[Address, ...], BeforeValidator(_split_commas)] = ()
+    """Addresses of this machine that media uses; all but loopback's where it is empty."""
+    public_address: Address | None = None
+    """What the world sees them as, behind a NAT that keeps ports."""
+    udp_ports: Annotated[tuple[Port, Port], BeforeValidator(_split_commas)] = (40000, 49999)
+    """First and last; a call takes one, and a second one for a moment when its network changes."""
+    stun_urls: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ()
+    turn_urls: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ()
+    """Of a TURN server that shares turn_secret with this node (coturn: use-auth-secret)."""
+    turn_secret: SecretStr | None = None
+    turn_lifetime_s: float = Field(3600.0, ge=60, le=86400)
+    relay: Literal["off", "offer", "only"] = "off"
+    """Relay this node's own end too: for a node that browsers don't reach directly."""
+    codecs: Annotated[tuple[Literal["opus", "PCMU", "PCMA"], ...], BeforeValidator(_split_commas)] = (
+        "opus",
+        "PCMU",
+        "PCMA",
+    )
+    opus_complexity: int = Field(1, ge=0, le=10)
+    """More sounds a little better, and costs: 5 is twice 1."""
+    media_timeout_s: float = Field(10.0, ge=2, le=120)
+    resume_s: float = Field(30.0, ge=1, le=300)
+    """How long a call waits for its app to come back."""
+    native_socket: Literal["auto", "off"] = "auto"
+    """`off` sends packets through Python: to find out whether the fast path is at fault."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        first, last = self.udp_ports
+        if not 1024 <= first < last:
+            raise ValueError(f"udp_ports {first}-{last}: the first must be at least 1024 and below the last")
+        if bool(self.turn_urls) != (self.turn_secret is not None):
+            raise ValueError("turn_urls and turn_secret go together")
+        if self.relay != "off" and not self.turn_urls:
+            raise ValueError(f"relay is {self.relay}, but there is no turn_urls")
+        if not self.codecs or len(set(self.codecs)) < len(self.codecs):
+            raise ValueError("codecs names one twice, or none")
+        return self
+
+
 class StorageSettings(Section):
     """Where calls are recorded."""
 
@@ -218,11 +301,52 @@ class StorageSettings(Section):
     """An SQLAlchemy URL (sqlite:///… or postgresql://…); SQLite in data_dir where it is unset."""
 
 
+class FeatureCodes(Section):
+    """What agents on phones press during a conversation; `false` (or `off`) for what they shall not."""
+
+    record: Code = "*1"
+    blind_transfer: Code = "*2"
+    attended_transfer: Code = "*3"
+    conference: Code = "*4"
+    cancel: Code = "*5"
+    mute: Code = "*6"
+    hold: Code = "*7"
+    requeue: Code = "*8"
+    alternate: Code = "*9"
+
+    @model_validator(mode="after")
+    def _can_be_told_apart(self) -> Self:
+        codes = {name: code for name, code in self if code is not None}
+        for (name, code), (other, longer) in permutations(codes.items(), 2):
+            if longer.startswith(code):
+                raise ValueError(f"{name} ({code}) and {other} ({longer}) can't be told apart")
+        return self
+
+
+class CallSettings(Section):
+    """What can be done during a conversation."""
+
+    feature_codes: FeatureCodes = FeatureCodes()
+    code_gap_s: float = Field(2.0, gt=0, le=10)
+    """The longest pause between the keys of a code; after it they go to the far end."""
+    number_gap_s: float = Field(5.0, gt=0, le=30)
+    """The longest pause between the keys of a number; after it the number is complete."""
+    consult_ring_s: float = Field(45.0, ge=5, le=300)
+    """How long whom an agent consults may ring."""
+    supervision_tone: Literal["nobody", "agent", "everyone"] = "nobody"
+    """Who hears that a supervisor has come."""
+
+
 class RecordingSettings(Section):
-    """What is kept of what was said."""
+    """What is kept of what was said. A queue of the plan may say otherwise for its conversations."""
 
     calls: bool = False
-    """Every call, caller and prompts in one WAV file, in data_dir/recordings/DATE/LEG.wav."""
+    """Every call from beginning to end: the caller on the left channel, prompts and agents on the right, in
+    data_dir/recordings/DATE/CALL.flac."""
+    format: Literal["flac", "opus", "wav"] = "flac"
+    """What recordings become when they are complete."""
+    keep_days: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_off_is_none)] = None
+    """How long recordings are kept; `false` (or `off`): until somebody deletes them."""
 
 
 class LogSettings(Section):
@@ -252,7 +376,9 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     dialplan: DialplanSettings = DialplanSettings()
     speech: SpeechSettings = SpeechSettings()
+    voice: VoiceSettings = VoiceSettings()
     storage: StorageSettings = StorageSettings()
+    calls: CallSettings = CallSettings()
     recording: RecordingSettings = RecordingSettings()
     log: LogSettings = LogSettings()
 
@@ -303,6 +429,11 @@ def api_key() -> SecretStr | None:
     """The key that a command shows to a running node, from RINGBACK_API_KEY."""
     key = os.environ.get(KEY_VARIABLE)
     return SecretStr(key) if key else None
+
+
+def fault_point() -> str | None:
+    """Where the process is to die, in crash tests: RINGBACK_FAULT_POINT."""
+    return os.environ.get(FAULT_VARIABLE)
 
 
 class _Source:

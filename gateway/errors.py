@@ -24,6 +24,15 @@ class LegEnded(RingbackError):
         self.leg_id = leg_id
 
 
+class DialError(RingbackError):
+    """A call that couldn't even be tried; `uri` and the reason."""
+
+    def __init__(self, uri: str, reason: str) -> None:
+        super().__init__(f"cannot dial {uri}: {reason}")
+        self.uri = uri
+        self.reason = reason
+
+
 class ConfigurationError(RingbackError):
     """A setting is missing, unknown or out of range. `place` is file:line or the variable's name."""
 

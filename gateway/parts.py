@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -13,8 +15,12 @@ from gateway.api.app import create_app
 from gateway.api.auth import HashedKey, Holder, Keyring, Role
 from gateway.api.calendars import CalendarDesk, CalendarParts
 from gateway.api.dialplans import DialplanDesk
+from gateway.api.ports import FloorDesk
+from gateway.api.reports import ReportDesk, ReportParts
 from gateway.api.server import HttpServer
+from gateway.api.voice import VoiceDesk
 from gateway.call.leg import CallLeg
+from gateway.centre import ContactCentre
 from gateway.clock import SystemClock
 from gateway.config import Settings
 from gateway.dialplan.files import AudioFiles
@@ -25,17 +31,24 @@ from gateway.dialplan.prompts import ActivePlan, activate
 from gateway.dialplan.reload import PlanKeeper
 from gateway.dialplan.versions import Loaded, VersionStore
 from gateway.errors import StartupError
+from gateway.handoff.tokens import TokenKey, TokenVerifier
+from gateway.queues.reports import thresholds_of
 from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
 from gateway.speech import prompt_cache
 from gateway.storage.calls import CallStore
 from gateway.storage.database import Database
+from gateway.storage.journal_store import JournalStore
 from gateway.storage.unsaved import UnsavedCalls
 from gateway.storage.writer import CallWriter
-from gateway.switch.metering import MetricsObserver
-from gateway.switch.recording import RecordedPlayer, recording_path
+from gateway.switch.metering import MetricsObserver, MetricsVoiceObserver
+from gateway.switch.ports import Player as CallPlayer
+from gateway.switch.recording import recorded
 from gateway.switch.session import SwitchServices
 from gateway.switch.switchboard import Switchboard
+from gateway.webrtc.endpoint import WebRtcEndpoint
+from gateway.webrtc.leg import WebRtcLeg
+from gateway.webrtc.settings import TurnServer, WebRtcSettings
 from media.bridge import Bridge
 from media.engine import Engine, EngineError, EngineSettings
 from media.engine import State as EngineState
@@ -46,10 +59,22 @@ from monitoring.metrics import MediaStats, Metrics
 
 log = structlog.get_logger(__name__)
 
+MOST_LEGS: Final = 2000  # PJSUA_MAX_CALLS in media/native/config_site.h
 OUTBOUND_ROOM: Final = 100
-"""Calls that PJSIP makes room for beyond those admitted: refusals, and legs of our own."""
+"""Legs that PJSIP makes room for beyond two for each admitted call, the caller's and the agent's."""
 STALLED_AFTER_S: Final = 1.0
 STUCK_AFTER_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Where the API finds the parts of a node. It answers before they are there, and says so."""
+
+    dialplans: DialplanDesk = field(default_factory=DialplanDesk)
+    calendars: CalendarDesk = field(default_factory=CalendarDesk)
+    floor: FloorDesk = field(default_factory=FloorDesk)
+    reports: ReportDesk = field(default_factory=ReportDesk)
+    voice: VoiceDesk = field(default_factory=VoiceDesk)
 
 
 @asynccontextmanager
@@ -58,7 +83,7 @@ async def media_engine(settings: Settings) -> AsyncIterator[Engine]:
         EngineSettings(
             rate=settings.media.rate,
             ptime_ms=settings.media.ptime_ms,
-            max_calls=settings.sip.max_calls + OUTBOUND_ROOM,
+            max_calls=min(2 * settings.sip.max_calls + OUTBOUND_ROOM, MOST_LEGS),
             user_agent=settings.sip.user_agent,
             realtime=settings.media.realtime_priority == "auto",
         )
@@ -104,17 +129,19 @@ async def sip_endpoint(
 
 
 @asynccontextmanager
-async def call_log(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[CallWriter]:
+async def call_log(
+    settings: Settings, metrics: Metrics, health: Health
+) -> AsyncIterator[tuple[CallWriter, CallStore]]:
+    """Where finished calls are written, and where they are read."""
     database = Database.open(settings.database_url)
     try:
         await database.upgrade()
-        writer = CallWriter(
-            CallStore(database), UnsavedCalls(settings.data_dir / "unsaved-calls.jsonl"), metrics
-        )
+        archive = CallStore(database)
+        writer = CallWriter(archive, UnsavedCalls(settings.data_dir / "unsaved-calls.jsonl"), metrics)
         health.register("storage", writer.problem)
         try:
             async with background(writer.run()):
-                yield writer
+                yield writer, archive
         finally:
             await writer.close()
     finally:
@@ -134,14 +161,21 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def http_server(
-    settings: Settings, health: Health, metrics: Metrics, dialplans: DialplanDesk, calendars: CalendarDesk
+    settings: Settings,
+    health: Health,
+    metrics: Metrics,
+    desks: Desks,
 ) -> AsyncIterator[int]:
     app = create_app(
         health=health,
         metrics=metrics,
         keyring=_keyring(settings),
-        dialplans=dialplans,
-        calendars=calendars,
+        dialplans=desks.dialplans,
+        calendars=desks.calendars,
+        floor=desks.floor,
+        reports=desks.reports,
+        voice=desks.voice,
+        origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
     port = server.bind()
@@ -156,6 +190,64 @@ async def http_server(
 def _keyring(settings: Settings) -> Keyring:
     parts = (key.split(":") for key in settings.http.api_keys)
     return Keyring([HashedKey(Holder(name, Role(role)), sha256) for name, role, sha256 in parts])
+
+
+@asynccontextmanager
+async def voice_endpoint(
+    settings: Settings,
+    engine: Engine,
+    bridge: Bridge,
+    on_call: Callable[[WebRtcLeg], None],
+    metrics: Metrics,
+    desk: VoiceDesk,
+) -> AsyncIterator[WebRtcEndpoint]:
+    """Calls from apps, as long as the block lasts; then `desk` refuses them."""
+    clock = SystemClock()
+    endpoint = WebRtcEndpoint(
+        engine,
+        bridge,
+        _webrtc_settings(settings),
+        on_call,
+        observer=MetricsVoiceObserver(metrics),
+        epoch_s=lambda: clock.utc().timestamp(),
+    )
+    secret = settings.voice.app_secret
+    desk.verifier = TokenVerifier(_app_keys(settings), lambda: clock.utc().timestamp())
+    if secret is not None and settings.voice.sample_page:
+        desk.sample_secret = secret.get_secret_value()
+    async with endpoint:
+        desk.endpoint = endpoint
+        try:
+            yield endpoint
+        finally:
+            desk.endpoint = None
+
+
+def _app_keys(settings: Settings) -> list[TokenKey]:
+    """What verifies apps' tokens: one shared secret, for now."""
+    secret = settings.voice.app_secret
+    return [] if secret is None else [TokenKey("", "HS256", secret.get_secret_value())]
+
+
+def _webrtc_settings(settings: Settings) -> WebRtcSettings:
+    voice = settings.voice
+    turn = None
+    if voice.turn_urls and voice.turn_secret is not None:
+        turn = TurnServer(voice.turn_urls, voice.turn_secret.get_secret_value(), voice.turn_lifetime_s)
+    return WebRtcSettings(
+        addresses=voice.addresses,
+        public_address=voice.public_address,
+        udp_ports=voice.udp_ports,
+        stun_urls=voice.stun_urls,
+        turn=turn,
+        relay_own=voice.relay == "offer",
+        relay_only=voice.relay == "only",
+        codecs=voice.codecs,
+        opus_complexity=voice.opus_complexity,
+        resume_s=voice.resume_s,
+        media_timeout_s=voice.media_timeout_s,
+        native_socket=voice.native_socket == "auto",
+    )
 
 
 async def plan_keeper(settings: Settings, engine: Engine, metrics: Metrics) -> PlanKeeper:
@@ -179,12 +271,17 @@ async def plan_keeper(settings: Settings, engine: Engine, metrics: Metrics) -> P
 
 @asynccontextmanager
 async def reloads(
-    settings: Settings, plans: PlanKeeper, switchboard: Switchboard, desk: DialplanDesk
+    settings: Settings,
+    plans: PlanKeeper,
+    switchboard: Switchboard,
+    centre: ContactCentre,
+    desk: DialplanDesk,
 ) -> AsyncIterator[None]:
     """Plans that come into force reach the calls that begin then, whoever asked for them."""
 
     def put_in_force(active: ActivePlan) -> None:
         switchboard.active = active
+        centre.put_in_force(active)
 
     plans.on_change(put_in_force)
     desk.keeper, desk.calls = plans, switchboard.calls_by_version
@@ -200,6 +297,12 @@ async def calendar_overrides(settings: Settings) -> CalendarOverrides:
     return overrides
 
 
+def open_reports(desk: ReportDesk, settings: Settings, store: JournalStore, centre: ContactCentre) -> None:
+    """Let the API compute reports, with the thresholds of the queues that are in force."""
+    zone = ZoneInfo(settings.node.timezone)
+    desk.parts = ReportParts(store, lambda: thresholds_of(centre.runner.settings()), SystemClock(), zone)
+
+
 def open_calendars(desk: CalendarDesk, switchboard: Switchboard, overrides: CalendarOverrides) -> None:
     """Let the API see and set the calendars of the plan that new calls begin on."""
     desk.parts = CalendarParts(lambda: switchboard.active.plan.calendars, overrides, SystemClock())
@@ -209,21 +312,19 @@ def services(
     settings: Settings,
     engine: Engine,
     bridge: Bridge,
-    recorder: Recorder,
     writer: CallWriter,
     metrics: Metrics,
-    look_up: Lookups,
     overrides: CalendarOverrides,
+    centre: ContactCentre,
 ) -> SwitchServices:
     clock = SystemClock()
 
-    def open_player(leg: CallLeg) -> Player | RecordedPlayer:
+    def open_player(call_id: str, leg: CallLeg) -> CallPlayer:
         player = Player(engine, bridge, f"{leg.id}-player")
         bridge.connect(player.port, leg.audio)
         if not settings.recording.calls:
             return player
-        path = recording_path(settings.data_dir / "recordings", leg, clock)
-        return RecordedPlayer(player, leg, recorder, path)
+        return recorded(player, call_id, leg, centre.recordings)
 
     return SwitchServices(
         open_player=open_player,
@@ -231,8 +332,9 @@ def services(
         observer=MetricsObserver(metrics),
         clock=clock,
         headers_in=settings.sip.headers_in,
-        look_up=look_up,
-        world=lambda: ({}, overrides.states()),
+        act=centre.act,
+        world=lambda: (centre.facts(), overrides.states()),
+        live_calls=centre.live_calls,
     )
 
 

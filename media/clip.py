@@ -7,6 +7,7 @@ event loop, so the media clock never waits for a disk.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,11 @@ class Clip:
         if file_rate != rate:
             mono = soxr.resample(mono, file_rate, rate)
         return cls.from_float(mono, rate, name=path.name)
+
+    @classmethod
+    def joined(cls, clips: Sequence[Clip]) -> Clip:
+        """One clip of several of the same rate, one after another; at least one."""
+        return cls(np.concatenate([clip.samples for clip in clips]), clips[0].rate, clips[0].name)
 
     @classmethod
     def from_float(cls, audio: npt.NDArray[np.floating], rate: int, *, name: str = "") -> Clip:

@@ -81,6 +81,7 @@ class EventKind(IntEnum):
     KEY_DOWN = 6
     KEY_UP = 7
     REINVITE_REFUSED = 8
+    RTC_DATAGRAMS = 9
 
 
 Subscriber = Callable[[int, int, int], None]

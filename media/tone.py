@@ -37,6 +37,11 @@ def ringback(rate: int) -> Clip:
     return _cadence([425.0], 1.0, 4.0, rate, "ringback")
 
 
+def dial(rate: int) -> Clip:
+    """One period of the tone that asks for a number: continuous. Loop it."""
+    return Clip.from_float(_wave_without_ends([425.0], 0.2, rate), rate, name="dial")
+
+
 def busy(rate: int) -> Clip:
     """One period of the busy tone: 0.48 s on, 0.48 s off. Loop it."""
     return _cadence([425.0], 0.48, 0.48, rate, "busy")
@@ -75,6 +80,18 @@ def _wave(frequencies: Sequence[float], seconds: float, rate: int, dbfs: float) 
         slope = np.linspace(0.0, 1.0, ramp)
         wave[:ramp] *= slope
         wave[-ramp:] *= slope[::-1]
+    wave *= 10.0 ** (dbfs / 20.0)
+    return wave
+
+
+def _wave_without_ends(
+    frequencies: Sequence[float], seconds: float, rate: int, dbfs: float = -13.0
+) -> npt.NDArray[np.float64]:
+    """Without a ramp, for a loop: whole periods, so that the end meets the beginning."""
+    time = np.arange(round(seconds * rate)) / rate
+    wave: npt.NDArray[np.float64] = sum(
+        (np.sin(2 * np.pi * f * time) for f in frequencies), np.zeros(len(time))
+    )
     wave *= 10.0 ** (dbfs / 20.0)
     return wave
 

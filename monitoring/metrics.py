@@ -8,7 +8,7 @@ tests and a second node in the same process don't meet.
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -21,7 +21,7 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -47,6 +47,9 @@ JITTER_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 CONFIDENCE_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 LATENCY_BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1, 1.5, 2, 3, 5, 10)
 WORK_BUCKETS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1, 2)
+WRITE_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30)
+ERROR_BUCKETS = (-900, -300, -120, -60, -30, -10, 0, 10, 30, 60, 120, 300, 900)
+WAIT_BUCKETS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
@@ -86,6 +89,29 @@ class Recognised(Protocol):
     def audio_s(self) -> float: ...
     @property
     def waited_s(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """How one queue stands at one moment. `agents`: how many of its agents are in which state.
+
+    `service_levels`: today's, by formula; a queue in which nothing has happened has none.
+    """
+
+    queue: str
+    waiting: int
+    oldest_wait_s: float
+    agents: Mapping[str, int]
+    service_levels: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackStats:
+    """How many callbacks of a queue stand so: waiting (for an agent), scheduled (for later), dialling."""
+
+    queue: str
+    state: str
+    count: int
 
 
 class Metrics:
@@ -139,6 +165,32 @@ class Metrics:
         self.prompt_failures = counter("prompt_failures", "Prompts replaced by the spoken fallback.")
         self.storage_failures = counter("storage_failures", "Storage operations that failed.", "operation")
         self.calls_unsaved = gauge("calls_unsaved", "Call records waiting to be stored.")
+        self.journal_unsaved = gauge("journal_unsaved", "Events of the journal waiting to be stored.")
+        self.journal_write = histogram(
+            "journal_write",
+            "From an event of the journal until it is on disk.",
+            "seconds",
+            WRITE_BUCKETS,
+        )
+        queue = ("queue",)
+        self.queue_entries = counter("queue_entries", "Entries, by what became of them.", *queue, "outcome")
+        self.queue_wait = histogram(
+            "queue_wait", "How long callers waited.", "seconds", WAIT_BUCKETS, *queue, "outcome"
+        )
+        self.queue_estimate_error = histogram(
+            "queue_estimate_error", "Actual minus announced wait.", "seconds", ERROR_BUCKETS, *queue
+        )
+        self.offers = counter("offers", "Offers to agents, by what came of them.", *queue, "result")
+        self.callback_attempts = counter(
+            "callback_attempts",
+            "Calls to customers who asked for one, by how they came out.",
+            *queue,
+            "result",
+        )
+        self.callbacks_duplicate_prevented = counter(
+            "callbacks_duplicate_prevented", "Requests for a callback that updated an earlier one."
+        )
+        self.callers_lost = counter("callers_lost", "Callers and callbacks lost by a fault of ours.")
         self.internal_errors = counter("internal_errors", "Faults of our own that ended a call.", "component")
         self.recognitions = counter(
             "recognitions",
@@ -165,6 +217,13 @@ class Metrics:
         )
         self.prompts = counter(
             "prompts", "Spoken prompts that were asked for, by where they came from.", "source"
+        )
+        self.voice_sessions = gauge(
+            "voice_sessions", "Apps and desktops that are connected, or were a moment ago."
+        )
+        self.voice_faults = counter("voice_faults", "What apps and browsers did wrong, by kind.", "code")
+        self.webrtc_transports = counter(
+            "webrtc_transports", "WebRTC transports that were connected, by the way of their packets.", "path"
         )
         self.draining = gauge("draining", "1 while the node refuses new calls because it is stopping.")
         self.node = Info("node", "What runs here.", namespace=NAMESPACE, registry=registry)
@@ -223,6 +282,52 @@ class Metrics:
     def watch_media(self, stats: Callable[[], MediaStats]) -> None:
         """Ask `stats` at every scrape; it must return at once. Called once, when the engine runs."""
         self.registry.register(_MediaCollector(stats))
+
+    def watch_queues(self, stats: Callable[[], Sequence[QueueStats]]) -> None:
+        """Ask `stats` at every scrape; it must return at once. Called once, when there are queues."""
+        self.registry.register(_QueueCollector(stats))
+
+    def watch_callbacks(self, stats: Callable[[], Sequence[CallbackStats]]) -> None:
+        """The same for callbacks."""
+        self.registry.register(_CallbackCollector(stats))
+
+
+class _CallbackCollector(Collector):
+    """The same for callbacks."""
+
+    def __init__(self, stats: Callable[[], Sequence[CallbackStats]]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        text = "Callbacks that aren't over, by how they stand."
+        callbacks = GaugeMetricFamily(f"{NAMESPACE}_callbacks", text, labels=("queue", "state"))
+        for one in self._stats():
+            callbacks.add_metric((one.queue, one.state), one.count)
+        yield callbacks
+
+
+class _QueueCollector(Collector):
+    """The engine knows how things stand; asking it at the scrape can't disagree with it."""
+
+    def __init__(self, stats: Callable[[], Sequence[QueueStats]]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        def gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+            return GaugeMetricFamily(f"{NAMESPACE}_{name}", text, labels=("queue", *labels))
+
+        waiting = gauge("queue_waiting", "Callers who wait.")
+        oldest = gauge("queue_oldest_wait_seconds", "How long who came first has waited.")
+        level = gauge("queue_service_level_ratio", "Today's service level.", "formula")
+        agents = gauge("agents", "Agents of a queue, by what they do.", "state")
+        for one in self._stats():
+            waiting.add_metric((one.queue,), one.waiting)
+            oldest.add_metric((one.queue,), one.oldest_wait_s)
+            for formula, ratio in one.service_levels.items():
+                level.add_metric((one.queue, formula), ratio)
+            for state, count in one.agents.items():
+                agents.add_metric((one.queue, state), count)
+        yield from (waiting, oldest, level, agents)
 
 
 class _MediaCollector(Collector):

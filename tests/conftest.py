@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-CATEGORIES = frozenset({"unit", "property", "contract", "integration", "browser", "load"})
+CATEGORIES = frozenset({"unit", "property", "simulation", "contract", "integration", "browser", "load"})
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

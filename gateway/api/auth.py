@@ -34,7 +34,7 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whose key it is. `name` goes to the log."""
+    """Whose key it is. `name` goes to the log and the journal; with the role AGENT it is the agent's id."""
 
     name: str
     role: Role
@@ -81,8 +81,8 @@ _bearer = HTTPBearer(auto_error=False, description="An API key, made by `ringbac
 Authorize = Callable[[HTTPAuthorizationCredentials | None], Holder]
 
 
-def requires(keyring: Keyring, role: Role) -> Authorize:
-    """A dependency that lets holders of `role` and admins through.
+def requires(keyring: Keyring, *roles: Role) -> Authorize:
+    """A dependency that lets holders of one of `roles` and admins through.
 
     Otherwise 401 (no key, or one nobody has; RFC 9110 §15.5.2) or 403 (the wrong role, §15.5.4).
     """
@@ -93,11 +93,31 @@ def requires(keyring: Keyring, role: Role) -> Authorize:
         holder = keyring.holder_of(credentials.credentials) if credentials is not None else None
         if holder is None:
             raise HTTPException(401, _refusal(keyring, credentials), {"www-authenticate": "Bearer"})
-        if holder.role not in (role, Role.ADMIN):
-            raise HTTPException(403, f"this takes the role {role.value}; this key has {holder.role.value}")
+        check_role(holder, roles)
         return holder
 
     return authorize
+
+
+def check_role(holder: Holder, roles: Sequence[Role]) -> None:
+    """HTTPException 403 for who is neither one of `roles` nor an admin."""
+    if holder.role not in (*roles, Role.ADMIN):
+        wanted = " or ".join(role.value for role in roles)
+        raise HTTPException(403, f"this takes the role {wanted}; this key has {holder.role.value}")
+
+
+def check_acts_for(holder: Holder, agent: str) -> None:
+    """An agent's key is bound to the agent whose id is its name; supervisors and admins act for anybody.
+
+    HTTPException 403 for everybody else.
+    """
+    if holder.role in (Role.SUPERVISOR, Role.ADMIN):
+        return
+    check_role(holder, (Role.AGENT, Role.SUPERVISOR))
+    if holder.name != agent:
+        raise HTTPException(
+            403, f"this key is agent {holder.name}'s; for {agent} it takes theirs, or a supervisor's"
+        )
 
 
 def _refusal(keyring: Keyring, credentials: HTTPAuthorizationCredentials | None) -> str:

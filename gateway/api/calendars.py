@@ -6,20 +6,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import JSONResponse, Response
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.api.auth import Holder, Keyring, Role, requires
-from gateway.api.problems import ProblemResponse
+from gateway.api.problems import ProblemResponse, Responses
 from gateway.clock import Clock
 from gateway.dialplan.calendars import Calendar, Opening, Reason
 from gateway.dialplan.faults import suggest
 from gateway.dialplan.overrides import CalendarOverrides, Override, OverrideState, OverrideStoreFault
-
-Responses = dict[int | str, dict[str, Any]]
 
 _RFC_3339: Final = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
@@ -57,7 +55,10 @@ def _rfc_3339(value: object) -> object:
 
 
 class OverrideRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"state": "closed", "until": "2026-12-24T12:00:00+01:00"}]},
+    )
 
     state: OverrideState
     until: Annotated[AwareDatetime | None, BeforeValidator(_rfc_3339)] = Field(

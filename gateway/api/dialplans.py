@@ -64,7 +64,7 @@ class FaultFound(BaseModel):
 
 
 class ReloadRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}]})
 
     version: str | None = Field(
         None, max_length=64, description="A kept version to go back to; the configured directory without it."

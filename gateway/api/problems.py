@@ -13,7 +13,22 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+
+Responses = dict[int | str, dict[str, Any]]
+"""What a route says of its answers, by status."""
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457). Some problems carry more members: what is known, or what was wrong where."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str | None = Field(None, examples=["there is no queue 'biling'; did you mean 'billing'?"])
 
 
 class ProblemResponse(JSONResponse):

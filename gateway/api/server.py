@@ -13,6 +13,10 @@ from gateway.errors import StartupError, WrongState
 
 BACKLOG = 128
 GRACE_S = 3
+MAX_MESSAGE = 64 * 1024
+"""Bytes of one WebSocket message from a client; a command is a few hundred."""
+PING_S = 10.0
+"""How often a WebSocket is asked whether its peer still lives, and how long it may take to say so."""
 
 
 class HttpServer:
@@ -35,6 +39,11 @@ class HttpServer:
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_S,
+                ws="websockets-sansio",
+                ws_max_size=MAX_MESSAGE,
+                ws_ping_interval=PING_S,
+                ws_ping_timeout=PING_S,
+                ws_per_message_deflate=False,  # a third of a megabyte a connection, for messages this small
             )
         )
 

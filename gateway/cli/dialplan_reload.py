@@ -8,12 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from gateway import config
-from gateway.cli.invocation import AsJson, ConfigFile, faults_reported
+from gateway.cli.invocation import AsJson, ConfigFile, Url, faults_reported
 from gateway.cli.node_client import NodeClient, RequestRefused
-
-Url = Annotated[
-    str | None, typer.Option(metavar="URL", help="The node's HTTP address; the configured one without it.")
-]
 
 
 def reload(

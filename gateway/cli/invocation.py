@@ -15,6 +15,9 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="The configuration; ./ringback.toml if that exists."),
 ]
+Url = Annotated[
+    str | None, typer.Option(metavar="URL", help="The node's HTTP address; the configured one without it.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs instead of people.")]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,11 +20,24 @@ class NodeUnreachable(RingbackError):
     """No node answers at the address, or what answers isn't one."""
 
 
+_WHAT_TO_DO: Final = {
+    403: f"put such a key into {config.KEY_VARIABLE}; `ringback token NAME --role ROLE` makes one",
+    503: "try again in a moment, or look into the node's log",
+}
+
+
 class RequestRefused(RingbackError):
     """The node answered with a problem (RFC 9457)."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        super().__init__(str(problem.get("detail") or problem.get("title") or f"HTTP {status}"))
+        said = str(problem.get("detail") or problem.get("title") or f"HTTP {status}")
+        if status == 401:  # the node says how to send a key; here that is our own affair
+            said = (
+                f"the node wants a key, and {config.KEY_VARIABLE} has none that it knows: "
+                "`ringback token` makes one, and says how to admit it"
+            )
+        what_to_do = _WHAT_TO_DO.get(status)
+        super().__init__(f"{said}: {what_to_do}" if what_to_do else said)
         self.status = status
         self.problem = problem
 
@@ -46,9 +60,17 @@ class NodeClient:
         """Raises NodeUnreachable and RequestRefused."""
         return self._ask("GET", path, None)
 
+    def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Raises NodeUnreachable and RequestRefused."""
+        return self._ask("PUT", path, json.dumps(body).encode())
+
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Raises NodeUnreachable and RequestRefused."""
         return self._ask("POST", path, json.dumps(body).encode())
+
+    def delete(self, path: str) -> None:
+        """Raises NodeUnreachable and RequestRefused."""
+        self._ask("DELETE", path, None)
 
     def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
         if not self.url.startswith(("http://", "https://")):
@@ -66,7 +88,16 @@ class NodeClient:
             raise RequestRefused(error.code, _object(error.read())) from error
         except (OSError, ValueError) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
-            raise NodeUnreachable(f"no node answers at {self.url}: {reason}") from error
+            raise NodeUnreachable(
+                f"no node answers at {self.url}: {reason}; `ringback run` starts one, --url names another"
+            ) from error
+
+
+def path_of(*parts: str, **query: object) -> str:
+    """A path below /v1 of parts that may contain anything; what is None in the query is left out."""
+    path = "/".join(("/v1", *(urllib.parse.quote(part, safe="") for part in parts)))
+    given = {name: str(value) for name, value in query.items() if value is not None}
+    return f"{path}?{urllib.parse.urlencode(given)}" if given else path
 
 
 def _object(content: bytes) -> dict[str, Any]:

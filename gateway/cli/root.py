@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gateway import config
-from gateway.cli import call, calls, db, dialplan, token
+from gateway import config, faults
+from gateway.cli import agent, call, callback, calls, db, dialplan, journal, queue, report, token, top
 from gateway.cli.invocation import ConfigFile, faults_reported
 from gateway.dialplan import loader
 from gateway.speech import engine_problems, unheard
@@ -45,6 +45,8 @@ def run(file: ConfigFile = None) -> None:
 
     with faults_reported():
         settings = config.load(file)
+        if (fault := config.fault_point()) is not None:
+            faults.arm(fault)
         with logs.configured(settings.log.level, settings.log.format):
             asyncio.run(serve(settings))
 
@@ -67,7 +69,13 @@ def check(file: ConfigFile = None) -> None:
 
 
 app.command()(call.call)
+app.command()(journal.journal)
 app.command()(token.token)
+app.command()(top.top)
+app.add_typer(agent.app, name="agent")
+app.add_typer(callback.app, name="callback")
 app.add_typer(calls.app, name="calls")
 app.add_typer(db.app, name="db")
 app.add_typer(dialplan.app, name="dialplan")
+app.add_typer(queue.app, name="queue")
+app.add_typer(report.app, name="report")

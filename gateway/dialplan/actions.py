@@ -15,6 +15,7 @@ from gateway.dialplan.nodes import (
     SurveyNode,
     TransferNode,
 )
+from gateway.dialplan.queues import language_skill
 from gateway.dialplan.requests import (
     CallbackRequest,
     ContextRequest,
@@ -48,12 +49,24 @@ def request_of(node: Acting, turn: Turn) -> Request:
         case LookupNode():
             return _lookup(node, turn)
         case QueueNode():
-            priority = _priority(node.priority, turn)
             return QueueRequest(
-                node.queue.node, priority, node.skills, node.timeout_s, node.leave_key, language
+                node.queue.node,
+                _priority(node.priority, turn),
+                _skills(node, turn),
+                node.timeout_s,
+                node.leave_key,
+                language,
+                _word(node.sticky, turn, ""),
+                _word(node.identity, turn, _identity(turn)),
             )
         case CallbackNode():
-            return CallbackRequest(node.queue.node, _number(node.number, turn), language)
+            return CallbackRequest(
+                node.queue.node,
+                _number(node.number, turn),
+                language,
+                _identity(turn),
+                _spoken_skill(node.queue.node, turn),
+            )
         case DialNode():
             return DialRequest(_address(node.to, turn), node.timeout_s, _filled(node.headers, turn))
         case TransferNode():
@@ -109,6 +122,35 @@ def _priority(expression: Expression | None, turn: Turn) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ExpressionFailed(expression.source, "a priority is a whole number")
     return max(-MAX_PRIORITY, min(value, MAX_PRIORITY))
+
+
+def _skills(node: QueueNode, turn: Turn) -> dict[str, int]:
+    """Those of the node, and the caller's language."""
+    return {**_spoken_skill(node.queue.node, turn), **node.skills}
+
+
+def _spoken_skill(name: str, turn: Turn) -> dict[str, int]:
+    """The caller's language where the queue goes by it."""
+    queue = turn.plan.queues.get(name)
+    if queue is None or not queue.match_language:
+        return {}
+    return {language_skill(turn.state.language): 1}
+
+
+def _identity(turn: Turn) -> str:
+    caller = turn.values()["caller"]
+    return str(caller["id"] or caller["number"])
+
+
+def _word(expression: Expression | None, turn: Turn, default: str) -> str:
+    if expression is None:
+        return default
+    value = evaluate(expression.source, turn.values())
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ExpressionFailed(expression.source, "an id is a string or a whole number")
+    return str(value)
 
 
 def _number(expression: Expression | None, turn: Turn) -> str:

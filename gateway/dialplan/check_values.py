@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from gateway.dialplan.celsyntax import CelSyntaxError
@@ -95,10 +95,10 @@ def wrong_expressions(plan: Plan) -> Iterator[Fault]:
             for expression, wanted, what in _expressions(node):
                 yield from _check(expression, scope, wanted, what)
             for template in _templates(node):
-                yield from _faults_of(template, scope, spoken=False)
+                yield from template_faults(template, scope, spoken=False)
             for wording in node_wordings(node):
                 for variant in _variants(wording, flow, plan):
-                    yield from _faults_of(variant, scope, spoken=True)
+                    yield from template_faults(variant, scope, spoken=True)
 
 
 def _expressions(node: Node) -> Iterator[tuple[Expression, tuple[str, ...], str]]:
@@ -116,14 +116,23 @@ def _expressions(node: Node) -> Iterator[tuple[Expression, tuple[str, ...], str]
                 yield node.find, ("string", "int"), "'find'"
         case RunNode():
             yield from ((e, _KEPT, f"parameter '{name}'") for name, e in node.arguments)
-        case QueueNode(priority=Expression() as priority):
-            yield priority, ("int",), "'priority'"
+        case QueueNode():
+            yield from _queue_expressions(node)
         case CallbackNode(number=Expression() as number):
             yield number, ("string",), "'number'"
         case ReturnNode(result=Expression() as result):
             yield result, _KEPT, "the result"
         case _:
             return
+
+
+def _queue_expressions(node: QueueNode) -> Iterator[tuple[Expression, tuple[str, ...], str]]:
+    if node.priority is not None:
+        yield node.priority, ("int",), "'priority'"
+    if node.sticky is not None:
+        yield node.sticky, ("string", "int", "null"), "'sticky'"
+    if node.identity is not None:
+        yield node.identity, ("string", "int", "null"), "'identity'"
 
 
 def _templates(node: Node) -> Iterator[Template]:
@@ -164,7 +173,8 @@ def _short(source: str) -> str:
     return line if len(line) <= 60 else f"{line[:59]}…"
 
 
-def _faults_of(template: Template, scope: Scope, *, spoken: bool) -> Iterator[Fault]:
+def template_faults(template: Template, scope: Scope, *, spoken: bool) -> Iterator[Fault]:
+    """What is wrong with the expressions of a text."""
     problems = check_template(template, scope, spoken=spoken)
     yield from (Fault.error(template.at, problem) for problem in problems)
 
@@ -173,7 +183,7 @@ def missing_prompts(plan: Plan) -> Iterator[Fault]:
     """Prompts that some language of their flow lacks."""
     for flow, wording in plan.wordings():
         if wording.key is not None:
-            yield from _missing_key(wording, wording.key, flow, plan)
+            yield from missing_key(wording, wording.key, flow.languages, plan)
             continue
         spoken = set(wording.variants)
         missing = [x for x in flow.languages if not {x, x.partition("-")[0]} & spoken]
@@ -185,22 +195,23 @@ def missing_prompts(plan: Plan) -> Iterator[Fault]:
             yield Fault.warning(wording.at, f"flow '{flow.name}' doesn't speak {language}{hint}")
 
 
-def _missing_key(wording: Wording, key: str, flow: Flow, plan: Plan) -> Iterator[Fault]:
+def missing_key(wording: Wording, key: str, languages: Iterable[str], plan: Plan) -> Iterator[Fault]:
+    """What the catalogues lack of a text in `languages`."""
     keys = {name for catalogue in plan.catalogues.values() for name in catalogue.entries}
     keys |= {name for catalogue in plan.announcements.values() for name in catalogue.entries}
     if key and key not in keys:
         yield Fault.error(wording.at, f"no catalogue has '{key}'{suggest(key, keys)}")
         return
-    for language in flow.languages:
+    for language in languages:
         found = plan.variant(wording, language)
-        if key and (found is None or not _speaks(plan, key, language)):
+        if key and (found is None or not speaks(plan, key, language)):
             near = nearest(language, plan.catalogues) if language not in plan.catalogues else None
             hint = f"; did you mean '{near}'?" if near else ""
             problem = f"the catalogue of {language} lacks '{key}', and so do those it falls back on{hint}"
             yield Fault.error(wording.at, problem)
 
 
-def _speaks(plan: Plan, key: str, language: str) -> bool:
+def speaks(plan: Plan, key: str, language: str) -> bool:
     """Whether a language, or one it names as its fallback, has the key; English as the last resort hasn't."""
     ahead, seen = [language, language.partition("-")[0]], set[str]()
     while ahead:

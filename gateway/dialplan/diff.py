@@ -76,12 +76,14 @@ def _call(route: Route) -> str:
 
 
 def _parts(old: Plan, new: Plan) -> Iterator[Change]:
-    """Calendars and catalogues: a caller hears of them wherever they are used."""
+    """Calendars, catalogues, queues, agents: a caller hears of them wherever they are used."""
     yield from _entries("calendar", plain(old.calendars), plain(new.calendars), shown=False)
     yield from _entries("number list", plain(old.ani_lists), plain(new.ani_lists), shown=False)
     for language in sorted({*old.catalogues, *new.catalogues}):
         before, after = _texts(old, language), _texts(new, language)
         yield from _entries(f"texts {language}", before, after, shown=True)
+    yield from _definitions("queue", old.queues, new.queues)
+    yield from _definitions("agent", old.agents, new.agents)
 
 
 def _texts(plan: Plan, language: str) -> Mapping[str, Any]:
@@ -98,6 +100,36 @@ def _entries(kind: str, old: Mapping[str, Any], new: Mapping[str, Any], *, shown
         elif old[name] != new[name]:
             how = f"is {_short(new[name])}, not {_short(old[name])}" if shown else "is different"
             yield Change(kind, Mark.CHANGED, f"'{name}' {how}")
+
+
+def _definitions(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """Queues and agents: each of their keys that is different."""
+    for name in sorted({*old, *new}):
+        if name not in new:
+            yield Change(kind, Mark.REMOVED, f"'{name}' is gone")
+        elif name not in old:
+            yield Change(kind, Mark.ADDED, f"'{name}' is new")
+        else:
+            before, after = dict(_leaves(plain(old[name]))), dict(_leaves(plain(new[name])))
+            for key in sorted({*before, *after}):
+                if before.get(key) != after.get(key):
+                    text = _became(key, before.get(key), after.get(key))
+                    yield Change(f"{kind} {name}", Mark.CHANGED, text)
+
+
+def _leaves(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """The values in a mapping of mappings, by what leads there."""
+    for name, inner in value.items():
+        # "settings", "profile" and "rules" are how the model is divided, not how plans are written.
+        here = path if name in ("settings", "profile", "rules") else f"{path} {name}".strip()
+        if name == "keys":
+            yield from (
+                (f"key {key}", f"{it['action']} {it['language']}".strip()) for key, it in inner.items()
+            )
+        elif isinstance(inner, Mapping):
+            yield from _leaves(inner, here) if name != "places" else ()
+        else:
+            yield here, inner
 
 
 # Flows and nodes

@@ -14,6 +14,7 @@ from typing import assert_never
 from structlog.typing import FilteringBoundLogger
 
 from gateway.call.cause import Cause
+from gateway.call.screen import NO_SCREEN, CallerScreen
 from gateway.dialplan.interpreter import begin, step
 from gateway.dialplan.model import Plan, Prompt, Route
 from gateway.dialplan.performing import perform
@@ -21,6 +22,7 @@ from gateway.dialplan.ports import (
     Actions,
     CallControl,
     Cancellable,
+    Listener,
     NoActions,
     PromptUnavailable,
     Timers,
@@ -47,6 +49,7 @@ from gateway.dialplan.run import (
     Performed,
     Phase,
     PlayPrompts,
+    Redirected,
     ResumeRecording,
     RunState,
     Started,
@@ -56,6 +59,7 @@ from gateway.dialplan.run import (
     TimerFired,
     observe,
 )
+from gateway.dialplan.showing import shown
 from gateway.errors import LegEnded
 
 OutcomeHandler = Callable[[NodeLeft], None]
@@ -73,7 +77,8 @@ class Executor:
     """Runs `route`'s flow of `plan` on one call. `log` has the call's keys bound already.
 
     `facts`: what is known of the call; its `epoch_s` is on the clock of `timers`. `world`: asked before every
-    step, so that expressions see the queues as they are.
+    step, so that expressions see the queues as they are. `screen`: shows what is spoken. `listener`:
+    understands what callers say; without one only keys are heard.
     """
 
     def __init__(
@@ -87,12 +92,16 @@ class Executor:
         timers: Timers | None = None,
         facts: Facts | None = None,
         actions: Actions | None = None,
+        listener: Listener | None = None,
         world: World | None = None,
+        screen: CallerScreen = NO_SCREEN,
     ) -> None:
         self._plan = plan
         self._state = begin(plan, route, facts)
         self._actions = actions if actions is not None else NoActions()
+        self._listener = listener
         self._world = world
+        self._screen = screen
         self._action: asyncio.Task[None] | None = None
         self._keys: asyncio.Queue[str] = asyncio.Queue()
         self._control = control
@@ -123,7 +132,7 @@ class Executor:
                 return RunResult(self._state, fault)
             finally:
                 self._stop_timer()
-                self._actions.stop_listening()
+                self._stop_listening()
                 self._abandon_audio()
                 self._abandon_action()
         return RunResult(self._state)
@@ -132,7 +141,10 @@ class Executor:
         node = self._state.node
         if self._world is not None:
             self._state = observe(self._state, *self._world())
+        before = self._state
         self._state, effects = step(self._plan, self._state, event, self._timers.time())
+        if (view := shown(self._plan, before, self._state, effects)) is not False:
+            self._screen.show_prompt(view)
         if self._state.node != node:
             self._log.info("node_entered", flow=self._state.flow, node=self._state.node)
         for effect in effects:
@@ -162,9 +174,10 @@ class Executor:
             case CancelTimer():
                 self._stop_timer()
             case Listen():
-                self._actions.listen(effect, self.post)
+                if self._listener is not None:
+                    self._listener.listen(effect, self.post)
             case StopListening():
-                self._actions.stop_listening()
+                self._stop_listening()
             case PauseRecording():
                 self._control.pause_recording()
             case ResumeRecording():
@@ -203,7 +216,8 @@ class Executor:
             self._log.exception("action_fault", node=self._state.node, action=type(request).__name__)
             self.post(Performed(action, "error"))
         else:
-            self.post(Performed(action, outcome.label, outcome.value))
+            done = Redirected(action, outcome.flow) if outcome.flow else None
+            self.post(done or Performed(action, outcome.label, outcome.value))
 
     async def _give_up(self, fault: Exception) -> None:
         self._log.error(
@@ -213,6 +227,10 @@ class Executor:
             await self._control.hang_up(Cause.TEMPORARY_FAILURE)
         except LegEnded:
             self._log.debug("leg_ended_first", effect="HangUp")
+
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            self._listener.stop_listening()
 
     def _abandon_audio(self) -> None:
         if self._audio is not None:

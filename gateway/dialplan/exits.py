@@ -105,9 +105,17 @@ EXITS: Final[Mapping[type[Node], tuple[Exit, ...]]] = MappingProxyType(
         QueueNode: (
             Exit("next", Default.END, "an agent has talked to the caller and hung up", waits=True),
             Exit("timed_out", "error", "nobody was free in `timeout`", waits=True),
-            Exit("left", "error", "the caller pressed `leave_key`", active=True, waits=True),
+            Exit(
+                "left",
+                "error",
+                "the caller pressed a key that leaves the queue",
+                active=True,
+                waits=True,
+            ),
+            Exit("called_back", Default.END, "the caller will be called back", active=True, waits=True),
             Exit("full", "error", "the queue takes no more callers"),
             Exit("closed", "error", "no agent is on duty"),
+            Exit("left_empty", "closed", "the last agent went off duty meanwhile", waits=True),
             _UNAVAILABLE,
             *_ALWAYS,
         ),

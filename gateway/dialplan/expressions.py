@@ -30,6 +30,7 @@ from gateway.dialplan.celtypes import (
     paths,
     type_of,
 )
+from gateway.dialplan.queue_facts import QueueFacts
 from gateway.errors import RingbackError
 
 MAX_VALUE: Final = 65_536
@@ -58,17 +59,12 @@ CALL: Final = Type(
     ),
     what="'call'",
 )
-QUEUE: Final = Type(
-    "struct",
-    members=MappingProxyType(
-        {"waiting": INT, "agents": INT, "idle": INT, "estimate_s": DOUBLE, "oldest_wait_s": DOUBLE}
-    ),
-    what="a queue",
-)
-NO_FIGURES: Final[Mapping[str, int | float]] = MappingProxyType(
-    {"waiting": 0, "agents": 0, "idle": 0, "estimate_s": 0.0, "oldest_wait_s": 0.0}
-)
+NO_FIGURES: Final[Mapping[str, Any]] = MappingProxyType(QueueFacts().to_json())
 """What a queue is like that nobody has told anything about."""
+FIGURES: Final[Mapping[str, Type]] = MappingProxyType(
+    {name: {bool: BOOL, int: INT, float: DOUBLE}[type(value)] for name, value in NO_FIGURES.items()}
+)
+QUEUE: Final = Type("struct", members=FIGURES, what="a queue")
 
 
 class ExpressionFailed(RingbackError):

@@ -15,8 +15,8 @@ from gateway.dialplan.faults import Fault, nearest
 from gateway.dialplan.places import Position, Target
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-_DURATION: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*(ms|s|m|h|)")
-_UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+_DURATION: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*(ms|s|m|h|d|)")
+_UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "": 1.0}
 _SHARE: Final = re.compile(r"0|1|0?\.\d{1,4}|[01]\.0*")
 _COUNT: Final = re.compile(r"\d{1,6}")
 _FLAGS: Final[Mapping[str, bool]] = {"true": True, "false": False, "yes": True, "no": False}

@@ -66,6 +66,7 @@ from gateway.dialplan.run import (
     Performed,
     Phase,
     PhraseHeard,
+    Redirected,
     RunState,
     SpeechBegan,
     SpeechLost,
@@ -154,6 +155,8 @@ class _Turn(Hearing):
                 self._hearing_failed()
             case Performed():
                 self._performed(event)
+            case Redirected():
+                self._redirected(event)
             case HungUp():
                 self._hung_up()
             case _:
@@ -257,6 +260,22 @@ class _Turn(Hearing):
             self.state = replace(self.state, facts=replace(self.state.facts, context=event.value))
         # Whatever a port makes up, the plan has these branches, and the metrics these labels.
         self._leave(event.outcome if event.outcome in known else "error")
+
+    def _redirected(self, event: Redirected) -> None:
+        if event.action != self.state.action:
+            return
+        self.state = replace(self.state, action=None)
+        flow = self.plan.flows.get(event.flow)
+        if flow is None:
+            self._leave("error")
+            return
+        self.report("redirected")
+        language = self.state.language if self.state.language in flow.languages else flow.language
+        self.state = replace(
+            self.state, flow=flow.name, variables={}, stack=(), language=language, erring=False, typed=""
+        )
+        self.assign(flow.variables)
+        self._ahead = flow.start.node
 
     def _hung_up(self) -> None:
         if self.state.phase not in (Phase.IDLE, Phase.ENDING):

@@ -90,7 +90,7 @@ def duration(meaning: str, default_s: float, lowest_s: float, highest_s: float) 
     def read(fields: Fields, key: str, _languages: tuple[str, ...]) -> float:
         return fields.duration_s(key, default_s, lowest_s, highest_s)
 
-    pattern = r"^\d+(\.\d+)?\s*(ms|s|m|h|)$"
+    pattern = r"^\d+(\.\d+)?\s*(ms|s|m|h|d|)$"
     schema = {"type": ["string", "number"], "pattern": pattern, "default": f"{default_s:g}s"}
     return Key(read, schema, meaning)
 
@@ -201,17 +201,6 @@ def secrets(meaning: str) -> Key:
         return tuple(found)
 
     return Key(read, {"type": "object", "additionalProperties": {"type": "string"}}, meaning)
-
-
-def words(meaning: str) -> Key:
-    def read(fields: Fields, key: str, _languages: tuple[str, ...]) -> tuple[str, ...]:
-        found = fields.one_or_more(key)
-        for value in found:
-            if not isinstance(value, YamlText):
-                fields.error(value.at, f"'{key}' is a word or a list of words, not {describe(value)}")
-        return tuple(value.text for value in found if isinstance(value, YamlText))
-
-    return Key(read, {"type": ["string", "array"]}, meaning)
 
 
 def cases(meaning: str) -> Key:

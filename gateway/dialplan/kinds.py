@@ -17,6 +17,7 @@ from gateway.dialplan.documents import YamlText
 from gateway.dialplan.exits import EXITS, Default
 from gateway.dialplan.faults import suggest
 from gateway.dialplan.fields import Fields
+from gateway.dialplan.keygroups import levels
 from gateway.dialplan.keytypes import Key
 from gateway.dialplan.nodes import (
     DEFAULT_FIRST_DIGIT_TIMEOUT_S,
@@ -196,7 +197,9 @@ NODE_KINDS: Final[Mapping[str, NodeKind]] = MappingProxyType(
             {
                 "queue": key.reference("the queue"),
                 "priority": key.expression("a number; who has a greater one goes first"),
-                "skills": key.words("what the agent has to know"),
+                "skills": levels("what the agent has to know: names, or names and least levels"),
+                "sticky": key.expression("the id of the agent to prefer, such as the last one"),
+                "identity": key.expression("who waits; the caller's id, else their number, if left out"),
                 "timeout": key.duration("the longest wait; 0 for no limit", 0.0, 0.0, 86_400),
                 "leave_key": key.text(
                     "the key that leaves the queue", r"[0-9*#]|none", "one key or none", ""

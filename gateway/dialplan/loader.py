@@ -15,19 +15,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from gateway.dialplan.agent_keys import read_agents
 from gateway.dialplan.documents import MAX_FILE_BYTES, YamlMap, YamlText, YamlValue, describe, parse
 from gateway.dialplan.faults import Fault, PlanRefused, has_errors, in_order, suggest
 from gateway.dialplan.fields import Fields
 from gateway.dialplan.files import check_recordings
 from gateway.dialplan.flows import read_flow
 from gateway.dialplan.model import Catalogue, Plan, Position
+from gateway.dialplan.queue_keys import read_queues
 from gateway.dialplan.sections import (
     Sources,
     read_ani_lists,
     read_calendars,
     read_catalogue,
     read_hosts,
-    read_queues,
     read_routes,
     read_surveys,
 )
@@ -87,6 +88,7 @@ def _plan(sources: Sources, version: str) -> Plan:
         MappingProxyType(sources.hosts),
         MappingProxyType(sources.ani_lists),
         announcements(),
+        MappingProxyType(sources.agents),
     )
 
 
@@ -177,6 +179,7 @@ DOCUMENT_KINDS: Final[Mapping[str, Callable[[Fields, Sources], None]]] = Mapping
         "calendars": read_calendars,
         "catalogue": read_catalogue,
         "queues": read_queues,
+        "agents": read_agents,
         "surveys": read_surveys,
         "hosts": read_hosts,
         "ani_lists": read_ani_lists,

@@ -49,6 +49,7 @@ from gateway.dialplan.nodes import (
     TransferNode,
 )
 from gateway.dialplan.places import Position, Target
+from gateway.dialplan.queues import AgentDefinition, QueueDefinition
 from gateway.dialplan.routes import NumberList, Route, Unrouted, choose
 from gateway.dialplan.wording import (
     Catalogue,
@@ -67,6 +68,7 @@ __all__ = [
     "DEFAULT_INTER_DIGIT_TIMEOUT_S",
     "DEFAULT_LANGUAGE",
     "DEFAULT_RETRIES",
+    "AgentDefinition",
     "Assignments",
     "Branch",
     "BranchNode",
@@ -94,6 +96,7 @@ __all__ = [
     "PlayNode",
     "Position",
     "Prompt",
+    "QueueDefinition",
     "QueueNode",
     "RecordNode",
     "Recorded",
@@ -153,7 +156,7 @@ class Flow:
 class Plan:
     """Everything in force together. `version` is a digest of the sources: equal files, equal version.
 
-    `queues` and `surveys` are the names that nodes may use; `hosts` those that lookups may ask.
+    `queues` are those that nodes may use, `surveys` and `hosts` the names of those they may.
     """
 
     flows: Mapping[str, Flow]
@@ -161,12 +164,13 @@ class Plan:
     version: str
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
-    queues: Mapping[str, Position] = field(default_factory=dict)
+    queues: Mapping[str, QueueDefinition] = field(default_factory=dict)
     surveys: Mapping[str, Position] = field(default_factory=dict)
     hosts: Mapping[str, Position] = field(default_factory=dict)
     ani_lists: Mapping[str, NumberList] = field(default_factory=dict)
     announcements: Mapping[str, Catalogue] = field(default_factory=lambda: MappingProxyType({}))
     """What Ringback says of itself, by language; the plan's own catalogues go before it."""
+    agents: Mapping[str, AgentDefinition] = field(default_factory=dict)
 
     def route_for(self, dnis: str, unrouted: Unrouted | None = None) -> Route | None:
         """The most specific route for a call to `dnis`; None when the call isn't ours."""

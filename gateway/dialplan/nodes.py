@@ -216,15 +216,21 @@ class LookupNode:
 
 @dataclass(frozen=True, slots=True)
 class QueueNode:
-    """Waits for an agent. A greater `priority` goes first. `leave_key`: takes the exit `left`."""
+    """Waits for an agent. A greater `priority` goes first. `leave_key`: takes the exit `left`.
+
+    `skills`: name to the least level. `sticky`: the id of the agent to prefer. `identity`: who it is that
+    waits, for callbacks (one a person) and places kept; the caller's id, else their number, when None.
+    """
 
     name: str
     at: Position
     queue: Target
     priority: Expression | None = None
-    skills: tuple[str, ...] = ()
+    skills: Mapping[str, int] = field(default_factory=dict)
     timeout_s: float = 0.0  # 0: no limit
     leave_key: str = ""
+    sticky: Expression | None = None
+    identity: Expression | None = None
     exits: Exits = field(default_factory=dict)
 
 

@@ -102,10 +102,14 @@ class PromptSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an action came out: an exit of its node (`exits.EXITS`), and what it brought, as plain JSON."""
+    """How an action came out: an exit of its node (`exits.EXITS`), and what it brought, as plain JSON.
+
+    `flow`: the call goes on at the beginning of this flow instead, because an agent sent it there.
+    """
 
     label: str
     value: Any = None
+    flow: str = ""
 
 
 class Keys(Protocol):
@@ -142,12 +146,6 @@ class Actions(Protocol):
     async def survey(self, request: SurveyRequest, keys: Keys) -> Outcome: ...
     async def exchange_context(self, request: ContextRequest) -> Outcome: ...
 
-    def listen(self, wanted: Listen, on_heard: HeardHandler) -> None:
-        """Listen to the caller; `on_heard` takes what is understood, on the event loop's thread."""
-        ...
-
-    def stop_listening(self) -> None: ...
-
 
 LookupHandler = Callable[[LookupRequest], Awaitable[Outcome]]
 
@@ -157,12 +155,11 @@ UNAVAILABLE = Outcome("unavailable")
 class NoActions:
     """The actions of a node that has none of the parts behind them: each takes its exit `unavailable`.
 
-    `look_up`: lookups alone, where there are any; `listener`: who understands speech, where somebody does.
+    `look_up`: lookups alone, where there are any.
     """
 
-    def __init__(self, look_up: LookupHandler | None = None, listener: Listener | None = None) -> None:
+    def __init__(self, look_up: LookupHandler | None = None) -> None:
         self._look_up = look_up
-        self._listener = listener
 
     async def look_up(self, request: LookupRequest) -> Outcome:
         return UNAVAILABLE if self._look_up is None else await self._look_up(request)
@@ -187,15 +184,6 @@ class NoActions:
 
     async def exchange_context(self, _request: ContextRequest) -> Outcome:
         return UNAVAILABLE
-
-    def listen(self, wanted: Listen, on_heard: HeardHandler) -> None:
-        """Without a listener only keys are heard."""
-        if self._listener is not None:
-            self._listener.listen(wanted, on_heard)
-
-    def stop_listening(self) -> None:
-        if self._listener is not None:
-            self._listener.stop_listening()
 
 
 World = Callable[[], tuple[Mapping[str, Mapping[str, Any]], Mapping[str, str]]]

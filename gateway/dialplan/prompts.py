@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from gateway.dialplan.fallbacks import fallback_text
-from gateway.dialplan.files import AudioFiles
+from gateway.dialplan.files import AudioFiles, music_mentioned
 from gateway.dialplan.model import Plan, Prompt, Recorded, Spoken
 from gateway.dialplan.ports import PromptSource, PromptUnavailable
+from gateway.dialplan.queues import Music, QueueDefinition
+from gateway.dialplan.waiting_words import known_prompts
 from media.clip import Clip, ClipError
 from media.speech.synthesiser import SynthesisError
 
@@ -36,6 +38,18 @@ class PlanPrompts:
             raise PromptUnavailable(prompts)
         return tuple(found)
 
+    async def music(self, queue: QueueDefinition) -> Clip | None:
+        """What those who wait in `queue` hear, as one clip to repeat; None for silence.
+
+        Without suspending when it is in memory. Music that can't be played is replaced by Ringback's own.
+        """
+        for music in (queue.music, Music()):
+            try:
+                return await self._files.music(music)
+            except ClipError as error:
+                self._on_failure(music_mentioned(replace(queue, music=music)), error)
+        return None
+
     async def _clip_or_fallback(self, prompt: Prompt) -> Clip | None:
         for candidate in (prompt, fallback_of(prompt)):
             try:
@@ -61,7 +75,7 @@ def fallback_of(prompt: Prompt) -> Spoken:
 
 def spoken_texts(plan: Plan) -> Iterator[tuple[str, str]]:
     """Every (text, language) that a call on `plan` may need, fallbacks too, each once."""
-    prompts = tuple(plan.prompts())
+    prompts = (*plan.prompts(), *known_prompts(plan))
     spoken = [prompt for prompt in prompts if isinstance(prompt, Spoken)]
     spoken += [fallback_of(prompt) for prompt in prompts]
     yield from dict.fromkeys((prompt.text, prompt.language) for prompt in spoken)

@@ -32,23 +32,31 @@ class LookupRequest:
 
 @dataclass(frozen=True, slots=True)
 class QueueRequest:
-    """A place in a queue. `timeout_s`: 0 for no limit."""
+    """A place in a queue. `timeout_s`: 0 for no limit.
+
+    `skills`: name to the least level. `sticky`: the agent to prefer, "" for none. `identity`: who waits,
+    "" when nobody knows.
+    """
 
     queue: str
     priority: int = 0
-    skills: tuple[str, ...] = ()
+    skills: Mapping[str, int] = field(default_factory=dict)
     timeout_s: float = 0.0
     leave_key: str = ""
     language: str = ""
+    sticky: str = ""
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackRequest:
-    """A wish to be called back at `number`."""
+    """A wish to be called back at `number`. `identity`, `skills`: as of a place in the queue."""
 
     queue: str
     number: str
     language: str = ""
+    identity: str = ""
+    skills: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

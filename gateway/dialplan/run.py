@@ -217,6 +217,14 @@ class Performed:
 
 
 @dataclass(frozen=True, slots=True)
+class Redirected:
+    """The action of this number is over, and the call goes on at the beginning of another flow."""
+
+    action: int
+    flow: str
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """The leg has ended, whoever ended it."""
 
@@ -233,6 +241,7 @@ Event = (
     | PhraseHeard
     | HearingFailed
     | Performed
+    | Redirected
     | HungUp
 )
 
@@ -370,7 +379,13 @@ OUTCOMES: Final = frozenset(
     {
         *("completed", "interrupted", "audio_failed", "matched", "no_input", "no_match", "failed"),
         *("confirmed", "denied", "unheard"),
-        *("hung_up", "error", "too_long", *(exit_.label for exits in EXITS.values() for exit_ in exits)),
+        *(
+            "hung_up",
+            "error",
+            "too_long",
+            "redirected",
+            *(exit_.label for exits in EXITS.values() for exit_ in exits),
+        ),
     }
 )
 """Every value of the `outcome` label of `ringback_ivr_node_outcomes_total`."""

@@ -10,11 +10,14 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.dialplan.agent_keys import AGENT_KEYS
 from gateway.dialplan.calendars import OPENINGS
 from gateway.dialplan.exits import EXITS, Default, Exit
 from gateway.dialplan.flows import FLOW_SCHEMA
+from gateway.dialplan.keygroups import group_schema
 from gateway.dialplan.keytypes import NAME_SCHEMA
 from gateway.dialplan.kinds import NODE_KINDS, NodeKind
+from gateway.dialplan.queue_keys import QUEUE_KEYS
 from gateway.dialplan.routes import TECHNOLOGIES
 from gateway.dialplan.spoken import PROMPT_SCHEMA
 
@@ -67,11 +70,21 @@ def _documents() -> list[tuple[str, dict[str, Any], tuple[str, ...]]]:
         ("flow", {**FLOW_SCHEMA, "nodes": nodes}, ("start", "nodes")),
         ("calendars", {"calendars": {"type": "object", "additionalProperties": calendar}}, ()),
         ("catalogue", {"catalogue": {"type": "string"}, "fallback": _NAMES, "texts": texts}, ("texts",)),
-        ("queues", {"queues": _NAMES}, ()),
+        ("queues", {"queues": _queues(), "language": {"type": "string"}}, ()),
+        ("agents", {"agents": _agents()}, ()),
         ("surveys", {"surveys": _NAMES}, ()),
         ("hosts", {"hosts": _NAMES}, ()),
         ("ani_lists", {"ani_lists": {"type": "object", "additionalProperties": _NAMES}}, ()),
     ]
+
+
+def _queues() -> dict[str, Any]:
+    queue = {"anyOf": [group_schema(QUEUE_KEYS), {"type": "null"}]}
+    return {"anyOf": [_NAMES, {"type": "object", "additionalProperties": queue, "minProperties": 1}]}
+
+
+def _agents() -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": group_schema(AGENT_KEYS), "minProperties": 1}
 
 
 def _route() -> dict[str, Any]:

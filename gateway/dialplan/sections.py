@@ -20,6 +20,7 @@ from gateway.dialplan.fields import Fields
 from gateway.dialplan.ics import IcsError, IcsHolidays, parse_ics
 from gateway.dialplan.model import Flow
 from gateway.dialplan.places import Position
+from gateway.dialplan.queues import AgentDefinition, QueueDefinition
 from gateway.dialplan.routes import TECHNOLOGIES, NumberList, Route
 from gateway.dialplan.spoken import CATALOGUE_KEY, LANGUAGE, read_variant, stays_inside
 from gateway.dialplan.templates import is_zone
@@ -46,7 +47,8 @@ class Sources:
     routes: list[Route] = field(default_factory=list)
     calendars: dict[str, Calendar] = field(default_factory=dict)
     catalogues: dict[str, Catalogue] = field(default_factory=dict)
-    queues: dict[str, Position] = field(default_factory=dict)
+    queues: dict[str, QueueDefinition] = field(default_factory=dict)
+    agents: dict[str, AgentDefinition] = field(default_factory=dict)
     surveys: dict[str, Position] = field(default_factory=dict)
     hosts: dict[str, Position] = field(default_factory=dict)
     ani_lists: dict[str, NumberList] = field(default_factory=dict)
@@ -122,10 +124,6 @@ def read_ani_lists(fields: Fields, sources: Sources) -> None:
 
 
 # Names
-
-
-def read_queues(fields: Fields, sources: Sources) -> None:
-    _read_names(fields, "queues", sources.queues)
 
 
 def read_surveys(fields: Fields, sources: Sources) -> None:

@@ -30,6 +30,7 @@ from gateway.dialplan.moments import (
     Silenced,
     Took,
 )
+from gateway.dialplan.queues import KeyAction
 from gateway.dialplan.requests import QueueRequest, RecordRequest, Request
 from gateway.dialplan.run import (
     Answer,
@@ -77,6 +78,8 @@ DurationOf = Callable[[Prompt], float]
 """How long a prompt is, in seconds."""
 
 _WIDE: Final = 0x2E80  # the first of the East Asian scripts in Unicode
+_WAYS_OUT: Final = {KeyAction.LEAVE: "left", KeyAction.CALLBACK: "called_back"}
+"""Exits of the queue node for the keys of its queue that leave it."""
 
 
 def estimated_duration_s(prompt: Prompt) -> float:
@@ -334,8 +337,8 @@ class Simulation:
     def _pass_digit(self, effect: PassDigit) -> tuple[Event, ...]:
         """A key that belongs to a queue or a recording ends it there, if it is the one that does."""
         match self._request:
-            case QueueRequest(leave_key=key) if key and effect.digit == key:
-                outcome = "left"
+            case QueueRequest() as request if left := self._way_out(request, effect.digit):
+                outcome = left
             case RecordRequest(terminator=key) if key and effect.digit == key:
                 outcome = "next"
             case _:
@@ -344,6 +347,14 @@ class Simulation:
         self._action_due = self._request = None
         self.moments.append(CameOut(self.now_s, self.state.node, outcome))
         return (Performed(effect.action, outcome, value),)
+
+    def _way_out(self, request: QueueRequest, digit: str) -> str:
+        """The exit that a key leads to out of a queue; "" for a key that doesn't."""
+        if digit == request.leave_key:
+            return "left"
+        queue = self.plan.queues.get(request.queue)
+        key = None if queue is None else queue.keys.get(digit)
+        return "" if key is None else _WAYS_OUT.get(key.action, "")
 
     # Notes
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Final
 
-from gateway.dialplan import check_graph, check_names, check_secrets, check_speech
+from gateway.dialplan import check_graph, check_names, check_queues, check_secrets, check_speech
 from gateway.dialplan import check_values as values
 from gateway.dialplan.faults import Fault, in_order
 from gateway.dialplan.model import Plan
@@ -25,6 +25,8 @@ REFERENCE_CHECKS: Final[tuple[Check, ...]] = (
     check_names.ambiguous_routes,
     check_names.circular_runs,
     check_names.wrong_arguments,
+    check_queues.overflows,
+    check_queues.agents,
 )
 
 VALUE_CHECKS: Final[tuple[Check, ...]] = (
@@ -34,6 +36,13 @@ VALUE_CHECKS: Final[tuple[Check, ...]] = (
     values.spoken_secrets,
     check_secrets.plain_secrets,
     check_speech.confusable_phrases,
+    check_queues.impossible_rules,
+    check_queues.keys_of_nodes,
+    check_queues.words,
+    check_queues.own_announcements,
+    check_queues.foreign_announcements,
+    check_queues.unserved_queues,
+    check_queues.unknown_skills,
 )
 
 BEHAVIOUR_CHECKS: Final[tuple[Check, ...]] = (

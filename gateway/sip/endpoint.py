@@ -14,10 +14,10 @@ from typing import Final
 import pjsua2 as pj
 
 from gateway.call.leg import CallDirection, Headers, Party
-from gateway.errors import RingbackError, StartupError
+from gateway.errors import DialError, StartupError
 from gateway.sip.call import OwnerCall, Report, audio_only, tx_option
 from gateway.sip.leg import SipLeg
-from gateway.sip.message import parse, party
+from gateway.sip.message import name_addr, parse, party
 from media.bridge import Bridge
 from media.engine import Engine, EngineError, EngineStopped
 
@@ -30,15 +30,6 @@ GOODBYE_S: Final = 2.0
 """How long a stopping endpoint waits for answers to its BYEs: four tries of each (RFC 3261 §17.1.2.2)."""
 GOODBYE_STEP_S: Final = 0.05
 _PJ_ERRNO_START: Final = 120000  # PJ_ERRNO_START_SYS: system errors begin here
-
-
-class DialError(RingbackError):
-    """A call that couldn't even be tried; `uri` and the reason."""
-
-    def __init__(self, uri: str, reason: str) -> None:
-        super().__init__(f"cannot dial {uri}: {reason}")
-        self.uri = uri
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +92,11 @@ class SipEndpoint:
     def listening(self) -> Listening:
         return self._listening
 
+    @property
+    def _host(self) -> str:
+        """How we call ourselves in addresses."""
+        return self._settings.public_address or _host(self._settings.bind_address)
+
     async def start(self) -> Listening:
         """Binds the ports and takes calls. Raises StartupError that says which port is in use."""
         self._listening = await self._engine.run(self._open)
@@ -119,7 +115,7 @@ class SipEndpoint:
     async def dial(self, uri: str, *, caller: Party | None = None, headers: Headers = ()) -> SipLeg:
         """Calls `uri` ("sip:200@host:port;transport=tcp"). Raises DialError when it can't be tried.
 
-        `caller`: who we say we are; the node itself when not given.
+        `caller`: who we say we are, by its number unless it has an address; the node itself when not given.
         """
         leg_id = _new_id()
         ours = caller or Party("ringback")
@@ -190,7 +186,7 @@ class SipEndpoint:
     def _account_config(self) -> pj.AccountConfig:
         settings = self._settings
         config = pj.AccountConfig()
-        config.idUri = f"sip:ringback@{settings.public_address or _host(settings.bind_address)}"
+        config.idUri = f"sip:ringback@{self._host}"
         config.regConfig.registerOnAdd = False
         # After the answer pjsua would send an UPDATE or re-INVITE to settle on one codec, which many peers
         # answer badly; the first codec of the answer is used without it.
@@ -226,8 +222,8 @@ class SipEndpoint:
         parameters = pj.CallOpParam(True)
         audio_only(parameters)
         option = tx_option(headers)
-        if caller is not None and caller.uri:
-            option.localUri = f'"{caller.display_name}" <{caller.uri}>' if caller.display_name else caller.uri
+        if caller is not None:
+            option.localUri = name_addr(caller, host=self._host)
         parameters.txOption = option
         call = self._bind(leg, pj.PJSUA_INVALID_ID)
         try:

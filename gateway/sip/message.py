@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from gateway.call.leg import Party
 
@@ -37,6 +37,7 @@ LONGEST: Final = 255
 _TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")  # RFC 3261 §25.1
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME_ADDR: Final = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^>]*)>')
+_USER_SAFE: Final = "-_.!~*'()&=+$,;?/"  # RFC 3261 §25.1: unreserved and user-unreserved
 _ANONYMOUS: Final = frozenset({"anonymous", "unavailable", "restricted", "unknown"})
 _VISUAL_SEPARATORS: Final = re.compile(r"[-.()\s]")  # RFC 3966 §5.1.1
 
@@ -109,6 +110,20 @@ def _user(uri: str) -> str:
         return ""
     user = unquote(userinfo.partition(":")[0].partition(";")[0])
     return "" if user.lower() in _ANONYMOUS else user
+
+
+def name_addr(caller: Party, *, host: str) -> str:
+    """`caller` for a From header (RFC 3261 §20.20): its own address, else its number at `host`.
+
+    Without a number it is anonymous (§8.1.1.3). Whatever the name and the number are made of, they can't
+    break out of their places.
+    """
+    if caller.uri:
+        uri = _CONTROL.sub("", caller.uri).replace(">", "")
+    else:
+        uri = f"sip:{quote(caller.number, safe=_USER_SAFE) or 'anonymous'}@{host}"
+    name = re.sub(r'([\\"])', r"\\\1", _CONTROL.sub("", caller.display_name))
+    return f'"{name}" <{uri}>' if name else f"<{uri}>"
 
 
 def checked_headers(headers: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

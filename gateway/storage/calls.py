@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, select, tuple_
@@ -10,9 +12,30 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.call.cdr import CallRecord, CallResult, MediaQuality
 from gateway.storage.database import Database
+from gateway.storage.plain import text
 from gateway.storage.tables import calls
 
 TEXT_LIMIT = 255
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls are wanted; what is None doesn't matter. `since` is included, `until` isn't."""
+
+    number: str | None = None  # of the caller or dialled, whole
+    direction: str | None = None
+    result: CallResult | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    agent: str | None = None  # whose leg it is: what they were rung for, not who called
+
+
+@dataclass(frozen=True, slots=True)
+class CallMark:
+    """A place in the list of calls: the last one of a page."""
+
+    started_at: datetime
+    leg_id: str
 
 
 class CallStore:
@@ -36,6 +59,29 @@ class CallStore:
         if before is not None:
             query = query.where(
                 tuple_(calls.c.started_at, calls.c.leg_id) < tuple_(before.started_at, before.leg_id)
+            )
+        return await self._read(query)
+
+    async def find(
+        self, wanted: CallFilter, limit: int, *, after: CallMark | None = None
+    ) -> Sequence[CallRecord]:
+        """The newest of the wanted calls first; `after`, the last of one page, asks for the next."""
+        query = select(calls).order_by(calls.c.started_at.desc(), calls.c.leg_id.desc()).limit(limit)
+        if wanted.number is not None:
+            query = query.where((calls.c.ani == wanted.number) | (calls.c.dnis == wanted.number))
+        if wanted.direction is not None:
+            query = query.where(calls.c.direction == wanted.direction)
+        if wanted.result is not None:
+            query = query.where(calls.c.result == wanted.result.value)
+        if wanted.since is not None:
+            query = query.where(calls.c.started_at >= wanted.since)
+        if wanted.until is not None:
+            query = query.where(calls.c.started_at < wanted.until)
+        if wanted.agent is not None:
+            query = query.where(calls.c.attributes["agent"].as_string() == wanted.agent)
+        if after is not None:
+            query = query.where(
+                tuple_(calls.c.started_at, calls.c.leg_id) < tuple_(after.started_at, after.leg_id)
             )
         return await self._read(query)
 
@@ -81,8 +127,7 @@ def _to_row(record: CallRecord) -> Mapping[str, object]:
 
 
 def _text(value: str) -> str:
-    """What the network sent, as every database takes it: within the column, no NUL, no half characters."""
-    return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")[:TEXT_LIMIT]
+    return text(value, TEXT_LIMIT)
 
 
 def _from_row(row: RowMapping) -> CallRecord:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -79,4 +81,76 @@ calls = Table(
     Column("round_trip_ms", Float),
     # Listings go from the newest backwards, a page at a time.
     Index(None, "started_at", "leg_id"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    # Each node numbers its own events, from 1 and without gaps; so none is stored twice, and none is missed.
+    Column("node", String(64), primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("queue", String(255), nullable=False),
+    Column("entry", String(64), nullable=False),
+    Column("call_id", String(64), nullable=False),
+    Column("agent", String(255), nullable=False),
+    Column("details", JSON, nullable=False),
+    # Reports go through a range of time; screens ask for one entry, one call, one agent.
+    Index(None, "at", "node", "id"),
+    Index(None, "entry", "at"),
+    Index(None, "call_id", "at"),
+    Index(None, "agent", "at"),
+)
+
+# Times are seconds since the epoch as the engine has them: rounded to a database's time, two callers of the
+# same moment could change places by a restart.
+queue_entries = Table(
+    "queue_entries",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("node", String(64), nullable=False),
+    Column("queue", String(255), nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("enqueued_at", Float(53), nullable=False),
+    Column("joined_at", Float(53), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("skills", JSON, nullable=False),
+    Column("language", String(32), nullable=False),
+    Column("identity", String(255), nullable=False),
+    Column("ani", String(255), nullable=False),
+    Column("dnis", String(255), nullable=False),
+    Column("number", String(255), nullable=False),
+    Column("not_before", Float(53)),
+    Column("attempts", Integer, nullable=False),
+    Column("call_id", String(64), nullable=False),
+    Column("agent", String(255), nullable=False),
+    Column("envelope", String(64), nullable=False),
+    Column("details", JSON, nullable=False),
+)
+
+# Whose the name of a node is: one process at a time (`gateway.storage.lease`).
+node_leases = Table(
+    "node_leases",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("token", String(64), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("space", String(128), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("born", BigInteger, nullable=False),
+    Column("beats", BigInteger, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("released", Boolean, nullable=False),
+)
+
+# What each agent chose last; written with the journal, so that a restart needn't read all of it.
+agent_presence = Table(
+    "agent_presence",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("agent", String(255), primary_key=True),
+    Column("presence", String(32), nullable=False),
+    Column("reason", String(255), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )

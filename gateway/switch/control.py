@@ -9,7 +9,8 @@ from gateway.call.leg import CallLeg
 from gateway.dialplan.model import Prompt
 from gateway.dialplan.ports import PromptUnavailable
 from gateway.dialplan.prompts import PlanPrompts
-from gateway.switch.ports import KeepsPrivate, OpenPlayer, Player
+from gateway.switch.ports import KeepsPrivate, OpenPlayer, Playback, Player
+from media.clip import Clip
 from media.playback import PlaybackEnd
 
 
@@ -36,13 +37,17 @@ class LegControl:
 
     async def play(self, prompts: Sequence[Prompt]) -> None:
         clips = await self._prompts.clips(prompts)
+        end = await self.play_clips(clips).finished()
+        if end is PlaybackEnd.FAILED:
+            raise PromptUnavailable(prompts)
+
+    def play_clips(self, clips: Sequence[Clip]) -> Playback:
+        """Play `clips` in place of what plays now."""
         if self._player is None:
             # Not before the first audio: a call that is turned away takes no place on the bridge.
             self._player = self._open_player(self._leg)
             self._apply_privacy()
-        end = await self._player.play(clips).finished()
-        if end is PlaybackEnd.FAILED:
-            raise PromptUnavailable(prompts)
+        return self._player.play(clips)
 
     def stop_audio(self) -> None:
         if self._player is not None:

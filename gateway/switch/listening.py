@@ -67,6 +67,10 @@ class Kept:
 Keep = Callable[[Kept], None]
 
 
+def keep_nothing(_kept: Kept) -> None:
+    """For calls without a record of their own to keep transcripts in."""
+
+
 @dataclass(frozen=True, slots=True)
 class HearingServices:
     """What the listeners of a node share. `understands`: whether there is an engine for a language and an

@@ -6,6 +6,7 @@ from gateway.call.cdr import CallRecord
 from gateway.call.leg import CallLeg
 from gateway.dialplan.run import NodeLeft
 from gateway.switch.ports import RejectionReason
+from gateway.webrtc.takeover import Path
 from monitoring.metrics import Metrics
 
 
@@ -43,3 +44,22 @@ class MetricsObserver:
                 lost=quality.packets_lost,
                 jitter_s=quality.jitter_ms / 1000,
             )
+
+
+class MetricsVoiceObserver:
+    """VoiceObserver on the node's metrics. Codes come from our own sources, never from apps."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def session_count(self, sessions: int) -> None:
+        self._metrics.voice_sessions.set(sessions)
+
+    def transport_connected(self, path: Path) -> None:
+        self._metrics.webrtc_transports.labels(path.value).inc()
+
+    def fault(self, code: str) -> None:
+        self._metrics.voice_faults.labels(code).inc()
+
+    def internal_error(self) -> None:
+        self._metrics.internal_errors.labels("webrtc").inc()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from gateway.call.cause import Cause
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import CallLeg
 from gateway.dialplan.run import NodeLeft
+from media.answering import AnsweredBy
 from media.clip import Clip
 from media.playback import PlaybackEnd
+
+if TYPE_CHECKING:
+    from media.bridge import Port
 
 RejectionReason = Literal["full", "draining", "no_route"]
 
@@ -44,8 +49,67 @@ class KeepsPrivate(Protocol):
         ...
 
 
+class PortPlayer(Player, Protocol):
+    """A player with a place on the bridge, for whoever connects it: `media.player.Player` is one."""
+
+    @property
+    def port(self) -> Port: ...
+
+
+class Connector(Protocol):
+    """Says who hears whom: `media.bridge.Bridge` is one. Returns at once and acts in order."""
+
+    def connect(self, source: Port, sink: Port, level: float = 1.0) -> None:
+        """`sink` hears `source`, `level` times as loud. Connecting again changes the level."""
+        ...
+
+    def disconnect(self, source: Port, sink: Port) -> None:
+        """`sink` no longer hears `source`. Nothing happens when it didn't."""
+        ...
+
+
+class AnswerEar(Protocol):
+    """Listens to a leg that was answered just now: `media.answer_ear.AnswerEar` is one."""
+
+    async def answered_by(self) -> AnsweredBy:
+        """The verdict, in a few seconds."""
+        ...
+
+    async def ready_for_message(self) -> None:
+        """Until a machine has said its piece."""
+        ...
+
+    def close(self) -> None: ...
+
+
+OpenEar = Callable[[CallLeg], AnswerEar]
+"""Makes an ear on the leg. Called on the event loop; returns at once."""
+
 OpenPlayer = Callable[[CallLeg], Player]
 """Makes a player whose audio goes to the leg. Called on the event loop; returns at once."""
+
+OpenCallPlayer = Callable[[str, CallLeg], Player]
+"""The same for the caller's leg of the call of that id, which may be recorded with what it is told."""
+
+
+class Line(Protocol):
+    """A leg to somebody of ours. Whoever it is handed to gives it back with `release`."""
+
+    @property
+    def leg(self) -> CallLeg: ...
+
+    @property
+    def standing(self) -> bool:
+        """It was up before the offer and stays up after the call."""
+        ...
+
+    def release(self, cause: Cause = Cause.NORMAL_CLEARING) -> None:
+        """Hang up, or, if it is standing, leave it for the next call.
+
+        Returns at once, whatever the far end does: a phone that has lost its network answers no BYE for half
+        a minute, and nobody waits for that. Never raises; safe to repeat.
+        """
+        ...
 
 
 class CallLog(Protocol):

@@ -1,28 +1,27 @@
-"""Records calls: what the caller says and what they are told, in one file a call."""
+"""Records whole calls: the caller, and what they are told and by whom, from the first audio to the end."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import soundfile
+import structlog
 
 from gateway.call.leg import CallLeg
-from gateway.clock import Clock
-from gateway.switch.ports import Playback
+from gateway.switch.call_recording import CallRecording, Recordings
+from gateway.switch.ports import Playback, Player, PortPlayer
 from media.bridge import Port
 from media.clip import Clip
-from media.player import Player
-from media.recorder import Recorder
-from media.vad import Frame
+
+log = structlog.get_logger(__name__)
 
 
 class RecordedPlayer:
-    """A player whose leg is recorded for as long as it is open."""
+    """A player whose leg is recorded for as long as it is open. Conversations take part in that recording."""
 
-    def __init__(self, player: Player, leg: CallLeg, recorder: Recorder, path: Path) -> None:
+    def __init__(self, player: PortPlayer, recording: CallRecording) -> None:
         self._player = player
-        self._recording = recorder.start(path, [leg.audio, player.port])
+        self._recording = recording
+        self._private = False
 
     def play(self, clips: Sequence[Clip], *, loop: bool = False, start_s: float = 0.0) -> Playback:
         return self._player.play(clips, loop=loop, start_s=start_s)
@@ -35,31 +34,23 @@ class RecordedPlayer:
         return self._player.port
 
     def keep_private(self, private: bool) -> None:
-        if private:
+        if private and not self._recording.paused:
             self._recording.pause()
-        else:
+            self._private = True
+        elif not private and self._private:
             self._recording.resume()
+            self._private = False
 
     def close(self) -> None:
         self._recording.finish()
         self._player.close()
 
 
-def utterance_path(directory: Path, leg: CallLeg, node: str, clock: Clock) -> Path:
-    """One file an answer, for as often as a node is asked."""
-    now = clock.utc()
-    return directory / f"{now:%Y-%m-%d}" / f"{leg.id}-{node}-{now:%H%M%S%f}.wav"
-
-
-def write_utterance(path: Path, audio: Frame, rate: int) -> None:
-    """Blocking. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def recorded(player: PortPlayer, call_id: str, leg: CallLeg, recordings: Recordings) -> Player:
+    """`player` with the whole call recorded; alone when it can't be, because the call matters more."""
     try:
-        soundfile.write(path, audio, rate, subtype="PCM_16")
-    except soundfile.LibsndfileError as error:
-        raise OSError(str(error)) from error
-
-
-def recording_path(directory: Path, leg: CallLeg, clock: Clock) -> Path:
-    """A folder a day, so that none holds millions of files; named by the leg, as the call record is."""
-    return directory / f"{clock.utc():%Y-%m-%d}" / f"{leg.id}.wav"
+        recording = recordings.begin(call_id, whole_call=True, caller=[leg.audio], others=[player.port])
+    except Exception as fault:
+        log.exception("recording_not_begun", call_id=call_id, error=str(fault))
+        return player
+    return RecordedPlayer(player, recording)

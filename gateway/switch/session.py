@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, assert_never
 
 import structlog
 
 from gateway.call.cause import Cause
 from gateway.call.cdr import CallRecord
+from gateway.call.context import context_of
 from gateway.call.leg import (
     Answered,
     CallLeg,
@@ -27,17 +29,21 @@ from gateway.call.leg import (
     MediaDirectionChanged,
     Ringing,
 )
+from gateway.call.screen import screen_of
 from gateway.clock import Clock
 from gateway.dialplan.executor import Executor
 from gateway.dialplan.model import Route, Unrouted
-from gateway.dialplan.ports import LookupHandler, NoActions, Timers, World
+from gateway.dialplan.ports import Actions, NoActions, Timers, World
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.run import MASK, Connected, Digit, Facts, HungUp
 from gateway.errors import LegEnded
+from gateway.switch.actions import MakeActions
 from gateway.switch.admission import Admission, Refusal
 from gateway.switch.control import LegControl
 from gateway.switch.listening import CallListener, Kept, OpenListener
-from gateway.switch.ports import CallLog, CallObserver, OpenPlayer
+from gateway.switch.live_calls import LiveCalls
+from gateway.switch.ports import CallLog, CallObserver, OpenCallPlayer
+from gateway.switch.queueing import Visitor
 from gateway.switch.records import CallStory, record_of
 
 END_LIMIT_S: Final = 40.0
@@ -51,20 +57,21 @@ SETTLE_LIMIT_S: Final = 5.0
 class SwitchServices:
     """What every session of a node uses. `timers`: the event loop when None.
 
-    `open_listener`: hears callers, where speech is understood. `look_up`: asks other systems for dialplans;
-    `world`: the figures of the queues, and the calendars that were overridden. `headers_in`: headers of the
-    far end's INVITE, in lower case, that are kept in the call record.
+    `open_listener`: hears callers, where speech is understood. `act`: carries out what a plan asks for on a
+    call; `world`: the figures of the queues, and the calendars that were overridden. `headers_in`: headers of
+    the far end's INVITE, in lower case, that are kept in the call record.
     """
 
-    open_player: OpenPlayer
+    open_player: OpenCallPlayer
     call_log: CallLog
     observer: CallObserver
     clock: Clock
     headers_in: Sequence[str] = ()
     timers: Timers | None = None
-    look_up: LookupHandler | None = None
     open_listener: OpenListener | None = None
+    act: MakeActions | None = None
     world: World | None = None
+    live_calls: LiveCalls = field(default_factory=LiveCalls)
 
 
 class CallSession:
@@ -80,11 +87,12 @@ class CallSession:
         self._log = structlog.get_logger(__name__).bind(call_id=call_id, leg_id=leg.id)
         kept = {name: leg.headers[name] for name in services.headers_in if name in leg.headers}
         self._story = CallStory(call_id, services.clock.utc(), attributes=kept)
-        self._control = LegControl(leg, active.prompts, services.open_player)
+        self._control = LegControl(leg, active.prompts, partial(services.open_player, call_id))
         self._executor: Executor | None = None
         self._listener: CallListener | None = None
         if services.open_listener is not None:
             self._listener = services.open_listener(leg, self._control, self._keep, self._log)
+        self._live = services.live_calls.open(call_id, leg, self._story.started_at, hang_up=self._leg.hang_up)
 
     @property
     def call_id(self) -> str:
@@ -119,6 +127,7 @@ class CallSession:
                 await self._release(tasks, listener)
                 if refusal is None:
                     self._admission.leave()
+                self._services.live_calls.close(self.call_id)
                 record = await self._record()
         return record
 
@@ -144,6 +153,7 @@ class CallSession:
             return
         self._story.dialplan = route.flow.node
         self._story.attributes["dialplan_version"] = self._active.plan.version
+        self._live.update(dialplan=route.flow.node)
         self._executor = self._make_executor(route)
         run = tasks.create_task(self._executor.run())
         await asyncio.wait({run, listener}, return_when=asyncio.FIRST_COMPLETED)
@@ -161,8 +171,17 @@ class CallSession:
             on_outcome=self._services.observer.node_left,
             timers=self._services.timers,
             facts=self._facts(),
-            actions=NoActions(self._services.look_up, self._listener),
+            actions=self._actions(),
+            listener=self._listener,
             world=self._services.world,
+            screen=screen_of(self._leg),
+        )
+
+    def _actions(self) -> Actions:
+        if self._services.act is None:
+            return NoActions()
+        return self._services.act(
+            Visitor(self.call_id, self._leg, self._control, self._active, self._log, self._live)
         )
 
     def _facts(self) -> Facts:
@@ -177,6 +196,7 @@ class CallSession:
                 "technology": leg.technology.value,
                 "headers": {h: leg.headers[h] for h in self._services.headers_in if h in leg.headers},
             },
+            context=context_of(leg),
             epoch_s=clock.utc().timestamp() - timers.time(),
         )
 

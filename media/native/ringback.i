@@ -43,6 +43,7 @@
 #include "hub.hpp"
 #include "key_detector.hpp"
 #include "pcm_port.hpp"
+#include "rtc_port.hpp"
 
 #include <pjsua-lib/pjsua.h>
 
@@ -81,6 +82,8 @@ struct Buffer {
 RAISES(ClipPort::open)
 RAISES(PcmPort::open)
 RAISES(KeyTap::open)
+RAISES(RtcPort::open)
+RAISES(RtcPort::attach)
 RAISES(MediaClock::start)
 RAISES(ringback_install)
 RAISES(ringback_connect)
@@ -117,6 +120,18 @@ RAISES(ringback_levels)
 %nothread KeyTap::slot;
 %nothread KeyDetector::feed;
 %nothread MediaClock::stats;
+%nothread RtcPort::RtcPort;
+%nothread RtcPort::slot;
+%nothread RtcPort::aim;
+%nothread RtcPort::detach;
+%nothread RtcPort::allow;
+%nothread RtcPort::press;
+%nothread RtcPort::feed;
+%nothread RtcPort::take;
+%nothread RtcPort::figures;
+%nothread RtcPort::attach;
+%nothread ringback_srtp_profiles;
+%nothread ringback_rtc_figures;
 
 %template(ClipBufferVector) std::vector<ClipBuffer *>;
 
@@ -195,6 +210,61 @@ class KeyTap {
     int slot() const;
 };
 
+class RtcPort {
+  public:
+    RtcPort(unsigned long long token, unsigned rate);
+    void open(const char *name, unsigned rate, unsigned samples_per_tick);
+    void close();
+    int slot() const;
+    void aim(int fd, const std::string &ip, unsigned port);
+    void detach();
+    void allow(bool sends, bool hears);
+    %extend {
+        // Keys are bytes: std::string would take text. Raises RuntimeError for keys or a codec that can't be.
+        void attach(int fd, const std::string &ip, unsigned port, const std::string &profile, PyObject *send_key,
+                    PyObject *receive_key, const std::string &codec, int bitrate, int complexity, int payload_type,
+                    int key_type, unsigned key_clock, unsigned ssrc, const std::string &cname) {
+            Buffer sending(send_key, PyBUF_SIMPLE), receiving(receive_key, PyBUF_SIMPLE);
+            if (!sending.held || !receiving.held)
+                throw pj::Error(PJ_EINVAL, "attach", "keys are bytes", __FILE__, __LINE__);
+            $self->attach(fd, ip, port, profile,
+                          std::string(static_cast<char *>(sending.view.buf), size_t(sending.view.len)),
+                          std::string(static_cast<char *>(receiving.view.buf), size_t(receiving.view.len)), codec,
+                          bitrate, complexity, payload_type, key_type, key_clock, ssrc, cname);
+        }
+        void press(char digit, unsigned milliseconds) { $self->press(digit, milliseconds); }
+        // A packet that Python received. False: not taken.
+        bool feed(PyObject *packet) {
+            Buffer buffer(packet, PyBUF_SIMPLE);
+            auto session = $self->core().session();
+            return buffer.held && session &&
+                   session->feed(static_cast<const uint8_t *>(buffer.view.buf), size_t(buffer.view.len));
+        }
+        // [(kind, packet, ip, port)]: 0 is for Python to read, 1 to send.
+        PyObject *take() {
+            PyObject *list = PyList_New(0);
+            auto session = $self->core().session();
+            ringback::Datagram datagram;
+            while (session && session->take(datagram)) {
+                PyObject *item = Py_BuildValue("(iy#si)", int(datagram.kind), reinterpret_cast<char *>(datagram.bytes),
+                                               Py_ssize_t(datagram.size), datagram.ip, int(datagram.port));
+                PyList_Append(list, item);
+                Py_DECREF(item);
+            }
+            return list;
+        }
+        // (received, lost, sent, concealed, discarded, refused, jitter ms, round trip ms or -1, share lost of what
+        // we send, ms since the last authentic packet)
+        PyObject *figures() {
+            ringback::RtcFigures f = $self->core().figures();
+            return Py_BuildValue("(KKKKKKdddI)", (unsigned long long)f.received, (unsigned long long)f.lost,
+                                 (unsigned long long)f.sent, (unsigned long long)f.concealed,
+                                 (unsigned long long)f.discarded, (unsigned long long)f.refused, f.jitter_ms,
+                                 f.round_trip_ms, f.far_loss, ringback::rtc_now_ms() - f.heard_ms);
+        }
+    }
+};
+
 class KeyDetector {
   public:
     explicit KeyDetector(unsigned rate);
@@ -247,6 +317,23 @@ PyObject *ringback_limits() {
         Py_DECREF(value);
     }
     return dict;
+}
+
+// The DTLS-SRTP protection profiles that native code can do.
+PyObject *ringback_srtp_profiles() {
+    PyObject *list = PyList_New(0);
+    for (const std::string &name : ringback::srtp_profiles()) {
+        PyObject *item = PyUnicode_FromString(name.c_str());
+        PyList_Append(list, item);
+        Py_DECREF(item);
+    }
+    return list;
+}
+
+// (WebRTC sessions, microseconds that their worker has worked)
+PyObject *ringback_rtc_figures() {
+    ringback::RtcWorker &worker = ringback::RtcWorker::instance();
+    return Py_BuildValue("(IK)", worker.sessions(), (unsigned long long)worker.busy_us());
 }
 
 int ringback_fd() { return ringback::Hub::instance().fd(); }

@@ -10,7 +10,7 @@ from gateway.call.leg import DigitSource, Headers
 from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
 from media.bridge import Bridge
-from media.engine import Engine, EngineSettings
+from media.engine import Engine
 from tests.contract.harness import DEADLINE_S
 from tests.integration.peers.ports import LOOPBACK
 from tests.integration.peers.sip import SipMessage
@@ -126,18 +126,15 @@ class SipLegHarness:
 
 
 @asynccontextmanager
-async def sip_endpoint() -> AsyncIterator[tuple[SipEndpoint, asyncio.Queue[SipLeg]]]:
-    """An engine and an endpoint on free loopback ports; PJSIP allows one of them a process."""
-    engine = Engine(EngineSettings(max_calls=100, realtime=False))
-    await engine.start()
+async def sip_endpoint(
+    engine: Engine, bridge: Bridge
+) -> AsyncIterator[tuple[SipEndpoint, asyncio.Queue[SipLeg]]]:
+    """An endpoint on free loopback ports."""
     legs: asyncio.Queue[SipLeg] = asyncio.Queue()
-    try:
-        settings = SipEndpointSettings(
-            bind_address=LOOPBACK, udp_port=0, tcp_port=0, rtp_ports=None, codecs=("PCMU/8000", "PCMA/8000")
-        )
-        endpoint = SipEndpoint(engine, Bridge(engine), settings, legs.put_nowait)
-        await endpoint.start()
-        yield endpoint, legs
-        await endpoint.stop()
-    finally:
-        await engine.stop()
+    settings = SipEndpointSettings(
+        bind_address=LOOPBACK, udp_port=0, tcp_port=0, rtp_ports=None, codecs=("PCMU/8000", "PCMA/8000")
+    )
+    endpoint = SipEndpoint(engine, bridge, settings, legs.put_nowait)
+    await endpoint.start()
+    yield endpoint, legs
+    await endpoint.stop()

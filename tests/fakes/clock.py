@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from tests.fakes.audio import FakeTimers
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -28,3 +31,16 @@ class ManualClock:
 
     async def sleep(self, seconds: float) -> None:
         self.advance(seconds)
+
+
+@dataclass(slots=True)
+class FakeClock:
+    """The time of some timers, as a `gateway.clock.Clock`."""
+
+    timers: FakeTimers
+
+    def now(self) -> float:
+        return self.timers.now_s
+
+    def utc(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.timers.now_s)

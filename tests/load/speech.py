@@ -279,10 +279,10 @@ def _line_noise(seconds: float) -> Samples:
 
 
 async def calls(console: Console, directory: Path) -> list[dict[str, Any]]:
-    """Callers who speak at the same time: how long each waits for the next prompt, and ticks that came late.
+    """Callers who speak at the same time: how long each waits for the next prompt, and late ticks.
 
-    The packets of every call are sent in the tick of the media clock; its own figures say how late that was, where
-    a receiver in Python would measure itself.
+    The packets of every call are sent in the tick of the media clock; its own figures say how late that was,
+    where a receiver in Python would measure itself.
     """
     table = Table(title="Calls that speak at the same moment (G.711, the default engines)")
     for heading in ("calls", "answered", "speech to prompt p50", "p95", "ticks", "late ticks"):

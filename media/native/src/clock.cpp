@@ -14,6 +14,7 @@
 
 #include "endpoint.hpp"
 #include "hub.hpp"
+#include "rtc_port.hpp"
 
 namespace ringback {
 
@@ -50,6 +51,7 @@ void MediaClock::start(bool realtime) {
     pj_status_t status = pj_thread_create(pool_, "media-clock", &MediaClock::run, this, 0, 0, &thread_);
     if (status != PJ_SUCCESS)
         throw pj::Error(status, "start", "no thread for the media clock", __FILE__, __LINE__);
+    RtcWorker::instance().start(realtime);
 }
 
 void MediaClock::stop() {
@@ -61,6 +63,7 @@ void MediaClock::stop() {
     thread_ = nullptr;
     pj_pool_release(pool_);
     pool_ = nullptr;
+    RtcWorker::instance().stop();
 }
 
 ClockStats MediaClock::stats() {
@@ -120,6 +123,7 @@ void MediaClock::loop() {
         ticks_.fetch_add(1, std::memory_order_relaxed);
         busy_us_.fetch_add(uint64_t(now_ns() - began) / 1000, std::memory_order_relaxed);
         due += interval;
+        RtcWorker::instance().tick(due);
     }
 }
 

@@ -18,6 +18,7 @@ enum EventKind : uint32_t {
     EVENT_KEY_DOWN = 6,      // a: digit, b: KeySource
     EVENT_KEY_UP = 7,        // a: digit | KeySource << 8, b: milliseconds held
     EVENT_REINVITE_REFUSED = 8, // a: SIP status
+    EVENT_RTC_DATAGRAMS = 9, // packets wait for Python: see RtcPort::take
 };
 
 enum KeySource : uint32_t { KEY_FROM_RTP = 0, KEY_FROM_INFO = 1, KEY_FROM_AUDIO = 2 };

@@ -97,6 +97,7 @@ class RtpEnd(asyncio.DatagramProtocol):
 
     def __init__(self, payload_type: int = PCMU) -> None:
         self.payload_type = payload_type
+        self.event_type = TELEPHONE_EVENT
         self.received: list[RtpPacket] = []
         self.strays = 0  # datagrams that aren't RTP
         self.remote: tuple[str, int] | None = None
@@ -194,10 +195,14 @@ class RtpEnd(asyncio.DatagramProtocol):
         self._stream.advance(ticks)
         return index
 
-    def audio(self, payload_type: int | None = None) -> Samples:
-        """All audio received so far in the order of its timestamps, silence where packets are missing."""
+    def audio(self, payload_type: int | None = None, *, last_s: float | None = None) -> Samples:
+        """All audio received so far in the order of its timestamps, silence where packets are missing.
+
+        `last_s`: about so many seconds of it, without decoding the rest.
+        """
         wanted = self.payload_type if payload_type is None else payload_type
-        packets = [packet for packet in self.received if packet.payload_type == wanted]
+        received = self.received if last_s is None else self.received[-round(last_s / PTIME_S) :]
+        packets = [packet for packet in received if packet.payload_type == wanted]
         if not packets:
             return np.zeros(0, dtype=np.int16)
         base = packets[0].timestamp
@@ -210,11 +215,12 @@ class RtpEnd(asyncio.DatagramProtocol):
             audio[at : at + len(decoded)] = decoded[: len(audio) - at]
         return audio
 
-    def digits(self, payload_type: int = TELEPHONE_EVENT) -> str:
+    def digits(self, payload_type: int | None = None) -> str:
         """The keys received as events: one for each RTP timestamp (RFC 4733 §2.1), in order."""
+        wanted = self.event_type if payload_type is None else payload_type
         keys: dict[int, str] = {}
         for packet in self.received:
-            if packet.payload_type == payload_type and len(packet.payload) >= 4:
+            if packet.payload_type == wanted and len(packet.payload) >= 4:
                 keys.setdefault(packet.timestamp, EVENT_DIGITS.get(packet.payload[0], "?"))
         return "".join(keys.values())
 
@@ -238,7 +244,7 @@ class RtpEnd(asyncio.DatagramProtocol):
         assert self.remote is not None, "set `remote` first"
         stream = self._stream
         packet = RtpPacket(
-            TELEPHONE_EVENT, stream.next_sequence(), stream.timestamp, stream.ssrc, payload, marker
+            self.event_type, stream.next_sequence(), stream.timestamp, stream.ssrc, payload, marker
         )
         for _ in range(0 if index in faults.lost else 2 if index in faults.doubled else 1):
             self.transport.sendto(packet.to_bytes(), self.remote)

@@ -131,18 +131,24 @@ def new_tag() -> str:
 
 @dataclass(frozen=True, slots=True)
 class AudioMedia:
-    """What an SDP body says of its audio."""
+    """What an SDP body says of its audio. `events`: the payload type of telephone-event/8000, if any."""
 
     host: str
     port: int
     payload_types: tuple[int, ...]
     direction: str
+    events: int | None = None
 
 
 Codecs = Sequence[tuple[int, str]]
 """Payload type and encoding of each."""
 
 PCMU_AND_EVENTS: Final[Codecs] = ((0, "PCMU/8000"), (101, "telephone-event/8000"))
+
+
+def pcmu_and_events(payload_type: int) -> Codecs:
+    """For an answer: telephone-event has the number that the offer gave it (RFC 3264 §6.1)."""
+    return ((0, "PCMU/8000"), (payload_type, "telephone-event/8000"))
 
 
 def audio_sdp(
@@ -180,11 +186,13 @@ def parse_audio(body: str) -> AudioMedia | None:
         r"^c=IN IP4 (\S+)", body, re.MULTILINE
     )
     direction = re.search(r"^a=(sendrecv|sendonly|recvonly|inactive)\b", section, re.MULTILINE)
+    events = re.search(r"^a=rtpmap:(\d+) telephone-event/8000\b", section, re.MULTILINE)
     return AudioMedia(
         host[1] if host else "",
         int(match[1]),
         tuple(int(number) for number in match[2].split()),
         direction[1] if direction else "sendrecv",
+        int(events[1]) if events else None,
     )
 
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.call.leg import Answered, CallLeg, DigitPressed, DigitReleased, DigitSource, LegEvent
-from gateway.errors import StartupError
-from gateway.sip.endpoint import DialError, SipEndpoint, SipEndpointSettings
+from gateway.errors import DialError, StartupError
+from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
 from media import tone
 from media.bridge import Bridge

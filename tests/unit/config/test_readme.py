@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -26,7 +28,19 @@ def names(model: type[BaseModel], before: str = "") -> set[str]:
     found: set[str] = set()
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            found |= names(field.annotation, f"{name}.")
+            found |= names(field.annotation, f"{before}{name}.")
+        else:
+            found.add(before + name)
+    return found
+
+
+def shown(table: Mapping[str, Any], model: type[BaseModel], before: str = "") -> set[str]:
+    found: set[str] = set()
+    for name, value in table.items():
+        field = model.model_fields.get(name)
+        annotation = field.annotation if field is not None else None
+        if isinstance(value, dict) and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            found |= shown(value, annotation, f"{before}{name}.")
         else:
             found.add(before + name)
     return found
@@ -44,10 +58,5 @@ def test_the_example_shows_the_defaults(
 def test_the_example_has_every_key(example: str) -> None:
     uncommented = re.sub(r"^# (\w+ = )", r"\1", example, flags=re.MULTILINE)
     tables = tomllib.loads(uncommented)
-    shown = {
-        f"{section}.{key}" if isinstance(value, dict) else section
-        for section, value in tables.items()
-        for key in (value if isinstance(value, dict) else [section])
-    }
 
-    assert shown == names(Settings)
+    assert shown(tables, Settings) == names(Settings)

@@ -90,6 +90,35 @@ def test_new_and_gone_flows_are_named(tmp_path: Path) -> None:
     assert "+ third: a new flow, with 1 node" in found
 
 
+QUEUES = "\n---\nqueues: {q: {ring: 20s}, old: }\n---\nagents: {ann: {queues: q}}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            "ring: 20s",
+            "ring: 30s",
+            ["~ queue q: lease is 55.0 s, not 45.0 s", "~ queue q: ring is 30.0 s, not 20.0 s"],
+        ),
+        ("old: ", "new: ", ["+ queue: 'new' is new", "- queue: 'old' is gone"]),
+        ("ring: 20s", "announce: {every: 2m}", ["~ queue q: announce every is 120.0 s, not 60.0 s"]),
+        ("ring: 20s", "keys: {1: {language: en}}", ["~ queue q: key 1 is language en, not nothing"]),
+        ("ring: 20s", "skills: {a: 2}", ["~ queue q: skills a is 2, not nothing"]),
+        ("{queues: q}", "{queues: q, skills: a}", ["~ agent ann: skills a is 1, not nothing"]),
+        ("{queues: q}", "{queues: {q: {order: 2}}}", ["~ agent ann: queues q order is 2, not 0"]),
+        ("ring: 20s", "ring: 20000ms", []),
+    ],
+)
+def test_changes_of_queues_and_agents_are_told_key_by_key(
+    tmp_path: Path, before: str, after: str, words: list[str]
+) -> None:
+    old = plan(tmp_path, "old", OLD + QUEUES)
+    new = plan(tmp_path, "new", OLD + QUEUES.replace(before, after))
+
+    assert [str(change) for change in changes(old, new)] == words
+
+
 def test_the_graph_has_a_picture_of_each_changed_flow_with_marks(tmp_path: Path) -> None:
     new = OLD.replace("sales: {say: Sales.", "shop: {say: Shop.").replace("1: sales", "1: shop")
 

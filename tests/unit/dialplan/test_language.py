@@ -125,12 +125,56 @@ def test_a_queue_gets_keys_and_the_caller_who_hangs_up_is_taken_out(tmp_path: Pa
     )
     call = call_on(tmp_path, nodes).press("1")
 
-    assert call.asked == [QueueRequest("q", 2, (), 0.0, "1", "en")]
+    assert call.asked == [QueueRequest("q", 2, {}, 0.0, "1", "en")]
     assert call.passed == "1"
     call.hang_up()
     assert any(isinstance(effect, CancelAction) for effect in call.effects)
     assert call.asked[-1] == ContextRequest(None, {"a": 1})
     assert call.outcome("next").state.phase is Phase.ENDED
+
+
+@pytest.mark.parametrize(
+    ("keys", "facts", "expected"),
+    [
+        ("skills: [a, b]", Facts(), QueueRequest("q", skills={"a": 1, "b": 1}, language="en")),
+        ("skills: {a: 3}", Facts(), QueueRequest("q", skills={"a": 3}, language="en")),
+        (
+            "sticky: context.agent",
+            Facts(context={"agent": "ann"}),
+            QueueRequest("q", language="en", sticky="ann"),
+        ),
+        ("sticky: context.agent", Facts(context={"agent": None}), QueueRequest("q", language="en")),
+        ("identity: caller.id", Facts(caller={"id": "c7"}), QueueRequest("q", language="en", identity="c7")),
+        ("identity: '12 + 3'", Facts(), QueueRequest("q", language="en", identity="15")),
+        ("timeout: 0", Facts(caller={"number": "+49"}), QueueRequest("q", language="en", identity="+49")),
+        (
+            "timeout: 0",
+            Facts(caller={"number": "+49", "id": "c7"}),
+            QueueRequest("q", language="en", identity="c7"),
+        ),
+    ],
+)
+def test_a_queue_is_told_what_is_asked_for_and_who_waits(
+    tmp_path: Path, keys: str, facts: Facts, expected: QueueRequest
+) -> None:
+    assert call_on(tmp_path, f"q: {{queue: q, {keys}}}", facts=facts).asked == [expected]
+
+
+def test_an_agent_is_named_by_an_id(tmp_path: Path) -> None:
+    nodes = "q: {queue: q, sticky: context.agent, error: e}, e: {say: No., next: end}"
+    call = call_on(tmp_path, nodes, facts=Facts(context={"agent": ["ann"]}))
+
+    assert call.asked == []
+    assert call.heard == ["No."]
+
+
+def test_a_queue_that_goes_by_language_asks_for_it(tmp_path: Path) -> None:
+    text = "{queue: q, skills: {a: 2}}\n---\nqueues: {q: {match_language: true}}"
+    plan = plan_of(tmp_path, f"{ROUTES}flow: main\nlanguages: [ja-JP]\nstart: w\nnodes:\n  w: {text}")
+
+    call = VirtualCall(plan).start()
+
+    assert call.asked == [QueueRequest("q", skills={"language-ja": 1, "a": 2}, language="ja-JP")]
 
 
 def test_a_flow_runs_another_one_and_gets_its_result(tmp_path: Path) -> None:

@@ -193,7 +193,9 @@ NO_NUMBER = (
     "'+49 30' isn't a number: it may have digits, letters and + # . _ -, ? for any one character, "
     "and * at the end for any rest"
 )
-DOCUMENTS = "'routes', 'flow', 'calendars', 'catalogue', 'queues', 'surveys', 'hosts' or 'ani_lists'"
+DOCUMENTS = (
+    "'routes', 'flow', 'calendars', 'catalogue', 'queues', 'agents', 'surveys', 'hosts' or 'ani_lists'"
+)
 ONE_KIND = f"a document has one of {DOCUMENTS} (separate several with ---); did you mean 'routes'?"
 
 

@@ -17,6 +17,7 @@ from tests.fakes.plans import ROUTES, plan_of, write_tone
 SORRY = "We are sorry. This announcement is not available at the moment."
 NOWHERE = Position("plan.yaml", 1, 1)
 FALLBACK = Spoken("No music today.", "en")
+QUEUE = ROUTES + "flow: main\nstart: wait\nnodes: {wait: {queue: q}}\n---\n"
 
 
 @pytest.fixture
@@ -136,3 +137,61 @@ async def test_a_plan_comes_into_force_whatever_fails(
     )
 
     assert len(failures) == 2
+
+
+# Music
+
+
+async def test_music_is_one_clip_of_all_its_files_and_always_the_same(
+    tmp_path: Path, prompts: PlanPrompts
+) -> None:
+    write_tone(tmp_path / "a.wav", duration_s=0.1)
+    write_tone(tmp_path / "b.wav", duration_s=0.2)
+    queue = plan_of(tmp_path, QUEUE + "queues: {q: {music: [a.wav, b.wav]}}").queues["q"]
+
+    music = await prompts.music(queue)
+
+    assert music is not None
+    assert music.duration_s == pytest.approx(0.3, abs=0.01)
+    assert await prompts.music(queue) is music
+
+
+async def test_a_queue_without_music_of_its_own_has_ringbacks(tmp_path: Path, prompts: PlanPrompts) -> None:
+    queues = plan_of(tmp_path, QUEUE + "queues: {q: , silent: {music: none}}").queues
+
+    music = await prompts.music(queues["q"])
+
+    assert music is not None
+    assert music.duration_s > 60
+    assert await prompts.music(queues["silent"]) is None
+
+
+async def test_music_that_cant_be_played_is_reported_and_replaced(
+    tmp_path: Path, spoken: FakePrompts, failures: list[str]
+) -> None:
+    write_tone(tmp_path / "a.wav")
+    plan = plan_of(tmp_path, QUEUE + "queues: {q: {music: a.wav}}")
+    (tmp_path / "a.wav").write_text("no longer music")
+    files = AudioFiles(tmp_path, 8000)
+
+    active = await activate(plan, spoken, files, on_failure=lambda p, e: failures.append(f"{p}: {e}"))
+    music = await active.prompts.music(plan.queues["q"])
+
+    assert music is not None
+    assert music.duration_s > 60
+    assert ["a.wav" in failure for failure in failures] == [True, True]
+
+
+def test_what_waiting_callers_may_hear_is_spoken_ahead_in_all_languages(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, QUEUE.replace("start:", "languages: [en, ja]\nstart:") + "queues: [q]")
+    texts = {text for text, _ in spoken_texts(plan)}
+
+    assert {"You are number 20 in the queue.", "We expect to answer in about 25 minutes."} <= texts
+    assert "あと約3分でおつなぎできる見込みです。" in texts
+    assert len(texts) < 130
+
+
+def test_a_plan_without_queues_has_nothing_of_them_spoken(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ROUTES + "flow: main\nstart: end\nnodes: {end: {hangup: }}")
+
+    assert not [text for text, _ in spoken_texts(plan) if "queue" in text]

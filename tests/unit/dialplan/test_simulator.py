@@ -167,3 +167,32 @@ def test_a_recording_that_nobody_opened_has_a_length_all_the_same() -> None:
     at = Position("plan.yaml", 1, 1)
 
     assert estimated_duration_s(Recorded("a.wav", Spoken("A.", "en"), at)) == 5.0
+
+
+WAITING = f"""{ROUTES}
+flow: main
+start: wait
+nodes:
+  wait: {{queue: q, leave_key: 9, next: end, left: voicemail, called_back: promised}}
+  voicemail: {{say: Speak., next: end}}
+  promised: {{say: We call you., next: end}}
+  end: {{hangup: }}
+---
+queues: {{q: {{keys: {{1: callback, 2: position, "#": leave}}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "heard"),
+    [("9", ("Speak.",)), ("#", ("Speak.",)), ("1", ("We call you.",)), ("2", ()), ("5", ())],
+)
+def test_keys_of_the_queue_and_of_the_node_lead_out_of_it(
+    tmp_path: Path, key: str, heard: tuple[str, ...]
+) -> None:
+    plan = plan_of(tmp_path, WAITING)
+    call = Simulation(plan, route_to(plan, "100"))
+
+    call.press(key)
+    call.listen()
+
+    assert heard_in(call.moments) == heard

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from media.clip import Clip
-from media.prompts.level import MARGIN_S, PEAK, TARGET_LUFS, levelled, loudness_lufs
+from media.prompts.level import MARGIN_S, PEAK, TARGET_LUFS, Signal, levelled, loudness_lufs
 
 RATE = 8000
 
 
-def sine(amplitude: float, seconds: float = 3.0, hertz: float = 997.0, rate: int = 48_000) -> np.ndarray:  # type: ignore[type-arg]
+def sine(amplitude: float, seconds: float = 3.0, hertz: float = 997.0, rate: int = 48_000) -> Signal:
     return np.asarray(amplitude * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client import Metric
 
-from monitoring.metrics import MediaStats, Metrics
+from monitoring.metrics import CallbackStats, MediaStats, Metrics, QueueStats
 
 README = Path(__file__).parents[3] / "monitoring" / "README.md"
 
@@ -18,6 +18,8 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 def ours(metrics: Metrics) -> list[Metric]:
     metrics.watch_media(MediaStats)
+    metrics.watch_queues(lambda: [QueueStats("support", 0, 0.0, {"idle": 0}, {"sl": 1.0})])
+    metrics.watch_callbacks(lambda: [CallbackStats("support", "waiting", 2)])
     return [metric for metric in metrics.registry.collect() if metric.name.startswith("ringback_")]
 
 
@@ -29,7 +31,7 @@ def test_every_metric_has_a_help_text_and_a_name_in_base_units() -> None:
 
 
 def test_the_readme_describes_every_metric_and_no_other() -> None:
-    described = set(re.findall(r"^\| `(\w+)`", README.read_text(encoding="utf-8"), re.MULTILINE))
+    described = set(re.findall(r"^\| `(ringback_\w+)`", README.read_text(encoding="utf-8"), re.MULTILINE))
 
     exposed = {
         f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in ours(Metrics())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.call.leg import Party
-from gateway.sip.message import checked_headers, parse, party
+from gateway.sip.message import checked_headers, name_addr, parse, party
 
 INVITE = (
     "INVITE sip:+4930123@gw.example;user=phone SIP/2.0\r\n"
@@ -103,3 +103,18 @@ def test_a_party_of_a_thousand_characters_is_cut() -> None:
     long = party(f'"{"n" * 1000}" <sip:{"1" * 1000}@gw>')
 
     assert (len(long.number), len(long.display_name), len(long.uri)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    ("caller", "written"),
+    [
+        (Party("+4915112345678"), "<sip:+4915112345678@pbx.example>"),
+        (Party("200", "Ann"), '"Ann" <sip:200@pbx.example>'),
+        (Party("200", 'Ann "Boss" \\ Lee'), '"Ann \\"Boss\\" \\\\ Lee" <sip:200@pbx.example>'),
+        (Party(""), "<sip:anonymous@pbx.example>"),
+        (Party("a b@c>", "x\r\nEvil: 1"), '"xEvil: 1" <sip:a%20b%40c%3E@pbx.example>'),
+        (Party("200", "Ann", "sip:200@other.example"), '"Ann" <sip:200@other.example>'),
+    ],
+)
+def test_who_calls_is_written_so_that_nothing_breaks_out(caller: Party, written: str) -> None:
+    assert name_addr(caller, host="pbx.example") == written

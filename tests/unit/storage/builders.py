@@ -1,4 +1,4 @@
-"""Call records for tests."""
+"""Call records and events of the journal for tests."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.call.cdr import CallRecord, CallResult, MediaQuality
+from gateway.queues.journal import JournalEvent, JournalKind, StoredEvent
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -44,3 +45,20 @@ def record(number: int = 1, **changes: Any) -> CallRecord:
             **changes,
         },
     )
+
+
+def event(number: int = 1, kind: JournalKind = JournalKind.JOINED, **changes: Any) -> JournalEvent:
+    """The `number`th caller of an afternoon joins, one a second."""
+    joined = JournalEvent(
+        at=NOON + timedelta(seconds=number),
+        kind=kind,
+        queue="support",
+        entry=f"entry-{number}",
+        call_id=f"call-{number}",
+        details={},
+    )
+    return replace(joined, **changes)
+
+
+def stored(id: int, event: JournalEvent, node: str = "node") -> StoredEvent:
+    return StoredEvent(node, id, event)

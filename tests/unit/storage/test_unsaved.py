@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,37 @@ def test_half_a_character_from_the_network_does_not_lose_the_record(unsaved: Uns
 
 def test_a_record_as_json_has_the_names_of_its_fields() -> None:
     assert json.loads(to_json(ANSWERED)).keys() == set(ANSWERED.__slots__)
+
+
+def test_a_line_after_a_torn_one_is_whole(unsaved: UnsavedCalls) -> None:
+    unsaved.path.parent.mkdir()
+    unsaved.path.write_text('{"call_id": "ca')
+
+    unsaved.append([ANSWERED])
+
+    assert unsaved.read() == Contents((ANSWERED,), ('{"call_id": "ca',))
+
+
+def test_what_other_programs_take_for_the_end_of_a_line_is_not_one(unsaved: UnsavedCalls) -> None:
+    odd = record(ani="4\u2028\x85\x0b5")
+
+    unsaved.append([odd, ANSWERED])
+
+    assert unsaved.read() == Contents((odd, ANSWERED))
+
+
+def test_what_the_disk_did_not_take_whole_is_taken_back(unsaved: UnsavedCalls) -> None:
+    """A limit on the size of files stands for a full disk: the write fails half-way."""
+    unsaved.append([ANSWERED])
+    before = unsaved.path.read_bytes()
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    usual, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, most))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            unsaved.append([record(2)] * 50)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (usual, most))
+        signal.signal(signal.SIGXFSZ, handler)
+
+    assert unsaved.path.read_bytes() == before

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from gateway.dialplan.prompts import ActivePlan, PlanPrompts
 from gateway.switch.admission import Admission
 from gateway.switch.session import CallSession, SwitchServices
 from tests.fakes.audio import CountingObserver, FakePlayer, FakePrompts, FakeTimers, ListLog, settle
+from tests.fakes.clock import FakeClock
 from tests.fakes.leg import FakeFarEnd, FakeLeg
 from tests.fakes.plans import plan_of
 
@@ -57,17 +57,6 @@ class CallingLeg(FakeLeg):
 
 
 @dataclass(slots=True)
-class FakeClock:
-    timers: FakeTimers
-
-    def now(self) -> float:
-        return self.timers.now_s
-
-    def utc(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.timers.now_s)
-
-
-@dataclass(slots=True)
 class Node:
     """Everything that sessions share. `call` starts one."""
 
@@ -85,7 +74,7 @@ class Node:
             self.open_player, self.log, self.observer, FakeClock(self.timers), timers=self.timers
         )
 
-    def open_player(self, _leg: CallLeg) -> FakePlayer:
+    def open_player(self, _call_id: str, _leg: CallLeg) -> FakePlayer:
         self.players.append(FakePlayer())
         return self.players[-1]
 

@@ -10,17 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import soundfile
 import structlog
 from structlog.typing import FilteringBoundLogger
 
 from gateway.call.leg import CallLeg
-from gateway.clock import SystemClock
+from gateway.clock import Clock, SystemClock
 from gateway.config import Settings
 from gateway.dialplan.run import Listen
 from gateway.speech import engine_problems, usable_engines
 from gateway.switch.control import LegControl
 from gateway.switch.listening import CallListener, HearingServices, Keep, Kept, OpenListener
-from gateway.switch.recording import utterance_path, write_utterance
 from media.bridge import Bridge, Port
 from media.detectors import Detectors, DetectorShelf
 from media.ear import Ear, HeardHandler
@@ -28,7 +28,7 @@ from media.engine import Engine
 from media.speech.engines import ENGINES
 from media.speech.pool import PoolSettings, RecogniserPool
 from media.speech.recogniser import Answers, Grammar, Recognition
-from media.vad import EndpointerSettings, Utterance
+from media.vad import EndpointerSettings, Frame, Utterance
 from monitoring.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -155,3 +155,18 @@ class _OpenEar:
             self._thread.submit(self._give_back)  # after the work on this ear that is under way
         except RuntimeError:
             log.debug("ear_closed_late")
+
+
+def utterance_path(directory: Path, leg: CallLeg, node: str, clock: Clock) -> Path:
+    """One file an answer, for as often as a node is asked."""
+    now = clock.utc()
+    return directory / f"{now:%Y-%m-%d}" / f"{leg.id}-{node}-{now:%H%M%S%f}.wav"
+
+
+def write_utterance(path: Path, audio: Frame, rate: int) -> None:
+    """Blocking. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        soundfile.write(path, audio, rate, subtype="PCM_16")
+    except soundfile.LibsndfileError as error:
+        raise OSError(str(error)) from error

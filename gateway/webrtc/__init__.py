@@ -1,0 +1,1 @@
+"""Calls from apps and browsers: negotiation by aiortc, packets by native code (`media.rtc`)."""

@@ -1,0 +1,121 @@
+"""An app's page calls a real node from a real browser; what is heard is listened for in the page."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import BrowserContext
+
+from tests.browser.chromium import AppPage
+from tests.integration.gateway import Gateway
+from tests.integration.gateway_dialplan import KEY_1_HZ, KEY_2_HZ, LONG_HZ, MENU_HZ
+from tests.integration.peers.wait import until_async
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def calls_active(gateway: Gateway) -> float:
+    return await gateway.metric("ringback_calls_active", technology="in_app")
+
+
+async def idle(gateway: Gateway) -> None:
+    async def none() -> bool:
+        return await calls_active(gateway) == 0
+
+    await until_async(none, "no call is left", deadline_s=15.0)
+
+
+async def test_a_page_calls_hears_the_menu_and_presses_keys(
+    context: BrowserContext, base: str, voice_gateway: Gateway
+) -> None:
+    app = await AppPage.open(context, base)
+
+    await app.call()
+    await app.hears(MENU_HZ)
+    await app.page.click("#choices button >> nth=0")
+    await app.hears(KEY_1_HZ)
+    await app.page.keyboard.press("2")
+    await app.hears(KEY_2_HZ)
+    await app.page.click("#hangup")
+    await app.ended()
+
+    assert app.problems == []
+    await idle(voice_gateway)
+    assert await voice_gateway.metric("ringback_webrtc_transports_total", path="native") > 0
+
+
+async def test_the_keys_that_can_be_pressed_are_shown(context: BrowserContext, base: str) -> None:
+    app = await AppPage.open(context, base)
+    await app.call()
+
+    await app.page.wait_for_selector("#choices button")
+
+    buttons = await app.page.locator("#choices button").all_inner_texts()
+    assert [" ".join(button.split()) for button in buttons] == ["1 First", "2 Second", "9 End"]
+    await app.page.click("#hangup")
+    await app.ended()
+
+
+async def test_a_call_goes_on_when_its_page_is_reloaded(
+    context: BrowserContext, base: str, voice_gateway: Gateway
+) -> None:
+    app = await AppPage.open(context, base)
+    await app.call()
+    await app.hears(MENU_HZ)
+    before = await voice_gateway.metric("ringback_calls_total", technology="in_app")
+
+    await app.page.reload()
+    await app.answered()
+    await app.hears(MENU_HZ, deadline_s=20.0)
+    await app.page.keyboard.press("1")
+    await app.hears(KEY_1_HZ)
+
+    assert await voice_gateway.metric("ringback_calls_total", technology="in_app") == before
+    await app.page.click("#hangup")
+    await app.ended()
+    await idle(voice_gateway)
+
+
+async def test_a_change_of_network_brings_a_new_connection_to_the_same_call(
+    context: BrowserContext, base: str, voice_gateway: Gateway
+) -> None:
+    app = await AppPage.open(context, base, "?to=102")
+    await app.call()
+    await app.hears(LONG_HZ)
+    before = await voice_gateway.metric("ringback_webrtc_transports_total")
+    await app.evaluate("() => { globalThis.former = call.peerConnection; }")
+
+    await context.set_offline(True)
+    await context.set_offline(False)
+
+    async def replaced() -> bool:
+        return bool(await app.evaluate("() => call.peerConnection && call.peerConnection !== former"))
+
+    await until_async(replaced, "another peer connection", deadline_s=15.0)
+    await app.answered()
+    await app.hears(LONG_HZ)
+    assert await voice_gateway.metric("ringback_webrtc_transports_total") > before
+    assert await calls_active(voice_gateway) == 1
+    await app.page.click("#hangup")
+    await app.ended()
+    await idle(voice_gateway)
+
+
+async def test_a_page_that_is_closed_ends_its_call_when_nobody_comes_back(
+    context: BrowserContext, base: str, voice_gateway: Gateway
+) -> None:
+    app = await AppPage.open(context, base, "?to=102")
+    await app.call()
+    await app.hears(LONG_HZ)
+
+    await app.page.close()
+
+    await idle(voice_gateway)
+
+
+async def test_a_number_that_nobody_has_is_told(context: BrowserContext, base: str) -> None:
+    app = await AppPage.open(context, base, "?to=999")
+
+    await app.page.click("#call")
+    await app.ended()
+
+    assert await app.text("#problem") == "This service isn't available."
