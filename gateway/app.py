@@ -10,13 +10,13 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from gateway import durable, parts
+from gateway import durable, ears, parts
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import LegEvent
 from gateway.centre import ContactCentre, Media, contact_centre
@@ -122,6 +122,7 @@ class _Node:
         journal = await enter(durable.journal(settings, metrics, health))
         media = Media(engine, bridge, recorder)
         observer = MetricsObserver(metrics)
+        open_listener = await enter(ears.hearing(settings, engine, bridge, metrics))
         centre = await enter(
             contact_centre(
                 settings,
@@ -135,9 +136,11 @@ class _Node:
                 look_up,
                 overrides.states,
                 journal.remains,
+                open_listener,
             )
         )
         services = parts.services(settings, engine, bridge, writer, metrics, overrides, centre)
+        services = replace(services, open_listener=open_listener)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         switchboard = await enter(Switchboard(active, admission, services))
         await enter(parts.reloads(settings, plans, switchboard, centre, desks.dialplans))

@@ -43,6 +43,7 @@ from gateway.switch.consulting import Consulting
 from gateway.switch.conversation_parts import ConversationParts, ConversationTones
 from gateway.switch.dialling import Addresses, Dialling
 from gateway.switch.feature_codes import Feature
+from gateway.switch.listening import OpenListener
 from gateway.switch.live_calls import CallChanged, LiveCalls, RecordingState
 from gateway.switch.music import MusicOnHold
 from gateway.switch.offers import OfferDesk
@@ -186,11 +187,12 @@ async def contact_centre(
     look_up: LookupHandler,
     calendars: Callable[[], Mapping[str, str]],
     remains: Remains = NOTHING,
+    open_listener: OpenListener | None = None,
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
     `history`: the journal of before, for today's figures. `calendars`: those set by hand. `remains`: what the
-    last run left open.
+    last run left open. `open_listener`: hears callers, where speech is understood.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
@@ -292,6 +294,7 @@ async def contact_centre(
                     act=act,
                     active=lambda: plan.active,
                     world=lambda: (centre.facts(), calendars()),
+                    open_listener=open_listener,
                 )
             )
         )

@@ -226,11 +226,25 @@ class DialplanSettings(Section):
 
 
 class SpeechSettings(Section):
-    """How prompts are spoken."""
+    """How prompts are spoken, and what callers say is understood."""
 
-    engine: Literal["espeak"] = "espeak"
+    engine: Literal["espeak", "piper"] = "espeak"
+    """Who speaks the languages that `engines` doesn't name."""
+    engines: Mapping[str, Literal["espeak", "piper"]] = Field(default_factory=dict)
+    """Language tag to the engine that speaks it: { en = "piper" }."""
     voices: Mapping[str, str] = Field(default_factory=dict)
-    """Language tag to the engine's voice: { en = "en-gb" }. One that isn't listed speaks with its tag."""
+    """Language tag to the engine's voice: of espeak a name ({ en = "en-gb" }), of piper a package with a
+    voice or an .onnx file. One that isn't listed speaks with the engine's usual voice.
+    """
+
+    recognisers: Mapping[str, Annotated[tuple[str, ...], BeforeValidator(_split_commas)]] = Field(
+        default_factory=lambda: {"en": ("whisper-tiny-en", "pocketsphinx")}
+    )
+    """Language tag to the engines that understand it: the first one decides, further ones confirm or doubt.
+    An empty mapping leaves keys alone.
+    """
+    workers: int = Field(2, ge=1, le=64)
+    """Processes that recognise: as many as there are cores, at 150 MB each."""
 
 
 class VoiceSettings(Section):

@@ -10,6 +10,8 @@ import typer
 from gateway import config, faults
 from gateway.cli import agent, call, callback, calls, db, dialplan, journal, queue, report, token, top
 from gateway.cli.invocation import ConfigFile, faults_reported
+from gateway.dialplan import loader
+from gateway.speech import engine_problems, unheard
 from gateway.version import VERSION
 from monitoring import logs
 
@@ -54,8 +56,16 @@ def check(file: ConfigFile = None) -> None:
     """Check the configuration and every dialplan without starting anything; exit 1 on a fault."""
     with faults_reported():
         settings = config.load(file)
-        typer.echo("configuration: no faults")
+        problems = engine_problems(settings.speech)
+        for problem in problems:
+            typer.echo(problem)
+        if not problems:
+            typer.echo("configuration: no faults")
         dialplan.print_faults(settings.dialplan.path)
+        for fault in unheard(loader.load(settings.dialplan.path), settings.speech):
+            typer.echo(str(fault))
+        if problems:
+            raise typer.Exit(1)
 
 
 app.command()(call.call)

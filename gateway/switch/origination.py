@@ -31,6 +31,7 @@ from gateway.switch.control import LegControl
 from gateway.switch.conversation_ends import Target as Destination
 from gateway.switch.conversation_ends import ToAgent, ToFlow, ToNumber, ToQueue
 from gateway.switch.dialling import Addresses
+from gateway.switch.listening import OpenListener, keep_nothing
 from gateway.switch.live_calls import LiveCall, LiveCalls
 from gateway.switch.outbound import Outbound, OutboundLeg
 from gateway.switch.ports import CallObserver, OpenPlayer
@@ -54,6 +55,7 @@ class OriginationParts:
     act: MakeActions
     active: Callable[[], ActivePlan]
     world: World
+    open_listener: OpenListener | None = None
 
 
 class Originations:
@@ -195,6 +197,9 @@ class _Originated:
     async def _run(self, flow: str, actions: CallActions) -> None:
         route = Route(DnisPattern(ANY), Target(flow, _PLACE), _PLACE, answer=True)
         control = _AnsweredAlready(self._leg, self._active.prompts, self._parts.open_player)
+        listener = None
+        if self._parts.open_listener is not None:
+            listener = self._parts.open_listener(self._leg, control, keep_nothing, self._log)
         self._executor = Executor(
             self._active.plan,
             route,
@@ -203,12 +208,15 @@ class _Originated:
             on_outcome=self._parts.observer.node_left,
             facts=self._facts(),
             actions=actions,
+            listener=listener,
             world=self._parts.world,
         )
         control.executor = self._executor
         try:
             await self._executor.run()
         finally:
+            if listener is not None:
+                listener.close()
             control.close()
 
     def _facts(self) -> Facts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from gateway.call.cause import Cause
 from gateway.call.cdr import CallRecord
@@ -38,6 +38,15 @@ class Player(Protocol):
 
     def stop(self) -> None: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class KeepsPrivate(Protocol):
+    """A player whose call is recorded."""
+
+    def keep_private(self, private: bool) -> None:
+        """While `private`, silence is recorded in place of what is said."""
+        ...
 
 
 class PortPlayer(Player, Protocol):

@@ -21,7 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.load import dialplans, estimates, journal, queueing, rtc_measure, waiting
+from tests.load import dialplans, estimates, journal, queueing, rtc_measure, speech, waiting
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -133,6 +133,12 @@ class Bench:
         console.log("dialplans")
         self.found["dialplans"] = [await asyncio.to_thread(dialplans.run, console)]
 
+    async def speech(self) -> None:
+        """Who is understood in how much noise, what it costs, and what is taken for a caller."""
+        self.found["recognition"] = await speech.recognition(console, every=1 if self.seconds >= 8 else 4)
+        self.found["endpoints"] = await asyncio.to_thread(speech.endpoints, console)
+        self.found["speaking"] = await speech.calls(console, self.directory)
+
     async def journal(self) -> None:
         """From an event to the disk; what a restart and a report read."""
         console.log("journal")
@@ -233,6 +239,7 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "ear": Bench.ear,
     "click": Bench.click,
     "dialplans": Bench.dialplans,
+    "speech": Bench.speech,
     "estimates": Bench.estimates,
     "journal": Bench.journal,
     "queues": Bench.queues,
