@@ -30,8 +30,6 @@ Algorithm = Literal["HS256", "EdDSA"]
 RefusalCode = Literal[
     "malformed", "unknown_key", "bad_signature", "wrong_audience", "expired", "not_yet", "replayed", "busy"
 ]
-TIMES_OURS: Final = ("verify_exp", "verify_iat", "verify_nbf")
-"""What PyJWT would check by the system's clock, and we check by the one that we are given."""
 
 
 class TokenRefused(RingbackError):
