@@ -23,7 +23,7 @@ from gateway.api.ports import (
 )
 from gateway.call.cause import Cause
 from gateway.centre import ContactCentre
-from gateway.errors import WrongState
+from gateway.errors import DialError, WrongState
 from gateway.switch import conversation_ends as ends
 from gateway.switch import live_calls as live
 from gateway.switch.conversation import Conversation
@@ -115,6 +115,9 @@ class LiveConversations:
             except Unreachable as error:
                 raise UnusableTarget(str(error)) from error
 
+    async def press(self, call_id: str, keys: str, *, by: str) -> None:  # noqa: ARG002  # the port's
+        self._talking(call_id).press(keys)
+
     async def hang_up(self, call_id: str, *, by: str) -> None:
         found = self._found(call_id)
         if found.conversation is not None and by == found.conversation.agent:
@@ -123,7 +126,20 @@ class LiveConversations:
             await found.hang_up(Cause.NORMAL_CLEARING)
 
     async def originate(self, origination: Origination, *, by: str) -> CallView:
-        raise UnusableTarget("placing calls over the API comes with callbacks")
+        to = self._target(origination.to)
+        if not isinstance(to, ends.ToNumber | ends.ToAgent):
+            raise UnusableTarget("only a number or an agent can be rung")
+        try:
+            live_call = await self._centre.originations.place(
+                to,
+                self._target(origination.connect),
+                caller_id=origination.caller_id,
+                ring_s=origination.ring_s,
+                by=by,
+            )
+        except DialError as error:
+            raise UnusableTarget(str(error)) from error
+        return self._shown(live_call.view)
 
     # ---- inside
 
@@ -148,6 +164,8 @@ class LiveConversations:
                     raise UnusableTarget(f"there is no queue {target.name}")
                 return ends.ToQueue(target.name)
             case "flow":
+                if target.name not in self._centre.plan.active.plan.flows:
+                    raise UnusableTarget(f"there is no flow {target.name}")
                 return ends.ToFlow(target.name)
             case "agent":
                 if self._centre.runner.agent(target.name) is None:

@@ -82,8 +82,10 @@ class AgentOffers:
         raise WrongState(f"{action} it", "OVER")
 
     def _shown(self, shown: OfferShown) -> None:
+        known = self._open.get(shown.agent)
         if shown.stage is OfferStage.OVER:
-            self._open.pop(shown.agent, None)
+            if known is not None and known.offer == shown.offer:  # not the one that has come since
+                del self._open[shown.agent]
             self._outcomes[shown.offer] = "accepted" if shown.outcome == "connected" else shown.outcome
             while len(self._outcomes) > REMEMBERED:
                 self._outcomes.popitem(last=False)

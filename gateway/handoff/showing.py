@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.handoff.envelope import Envelope, Fact, Privacy
-from gateway.handoff.matching import Matched
+from gateway.handoff.matching import CEILINGS, Match, Matched
 
 MASK: Final = "•••"
 
@@ -120,3 +120,14 @@ def planned(matched: Matched, now: datetime) -> dict[str, Any]:
     if found is not None:
         known["authentication"] = {**known["authentication"], "until_s": found.until.timestamp()}
     return {**attributes, **known}
+
+
+def at_callback(context: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """What was shown of a caller, when they are called back: whoever answers there hasn't proved anything."""
+    authentication = context.get("authentication")
+    if not isinstance(authentication, Mapping) or not authentication.get("authenticated"):
+        return dict(context)
+    over = datetime.fromisoformat(authentication["until"]) <= now
+    level = CEILINGS[Match.CALLBACK].name.lower()
+    lessened = {"state": "expired" if over else "claimed", "authenticated": False, "level": level}
+    return {**context, "match": Match.CALLBACK.value, "authentication": {**authentication, **lessened}}

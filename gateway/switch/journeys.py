@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 from gateway.handoff.envelope import StepKind
 from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.switch.call_context import CallContext
 from gateway.switch.offers import OfferDesk
+from gateway.switch.queueing import QueueVisit
 
 REMEMBERED: Final = 10_000
 """Agents whose last call is known, for what they note after it."""
-
-
-@runtime_checkable
-class HasEnvelope(Protocol):
-    """Whoever waits with an envelope."""
-
-    @property
-    def envelope(self) -> CallContext: ...
 
 
 class Journeys:
@@ -47,7 +40,7 @@ class Journeys:
         if event.kind is JournalKind.NOTED:
             return self._last.get(event.agent)
         call = self._offers.call_at(event.entry) if event.entry else None
-        return call.envelope if isinstance(call, HasEnvelope) else None
+        return call.envelope if isinstance(call, QueueVisit) else None
 
 
 def _told(event: JournalEvent) -> tuple[StepKind, str] | None:

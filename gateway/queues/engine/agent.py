@@ -35,7 +35,7 @@ class Agent:
     offer: OpenOffer | None = None
     place: Place | None = None  # whom they talk with
     call_line: Line | None = None  # whose wrap-up follows
-    talking_since: float | None = None
+    talking_since: float = 0.0
     wrap_up_since: float = 0.0
     wrap_up_until: float | None = None
     last_call_at: float = 0.0  # end of the last call, or when they came on duty

@@ -33,6 +33,7 @@ from gateway.queues.signals import (
     Finished,
     Joined,
     JoinFailed,
+    KeepPlace,
     Leave,
     Leaving,
     LogIn,
@@ -146,18 +147,19 @@ class QueueEngine:
             while floor.stale:
                 place = next(iter(floor.stale))
                 del floor.stale[place]
-                if place.state in PLACED:
-                    entering.review(floor, place)
+                entering.review(floor, place)
             while floor.thinned:
                 leaving.empty(floor, floor.thinned.popitem()[0])
-            if not floor.stale:
-                matching.match(floor)
+            matching.match(floor)
 
     def _apply(self, event: Event) -> None:
         floor = self._floor
         match event:
             case Enqueue():
                 entering.enqueue(floor, event)
+            case KeepPlace():
+                if (line := floor.line_of(event.queue)) is not None:
+                    leaving.keep(floor, line, event.identity, event.enqueued_at)
             case LogIn():
                 duty.log_in(floor, event.profile)
             case Configure():

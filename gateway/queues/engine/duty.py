@@ -187,10 +187,8 @@ def release(floor: Floor, agent: Agent, wrap_up: bool) -> None:
     line, agent.call_line = agent.call_line, None
     if line is None:
         return
-    if agent.talking_since is not None:
-        agent.talk_s += floor.now - agent.talking_since
-    agent.talking_since, agent.place = None, None
-    agent.last_call_at = floor.now
+    agent.talk_s += floor.now - agent.talking_since
+    agent.place, agent.last_call_at = None, floor.now
     wrap_up_s = line.settings.wrap_up_s
     if wrap_up and wrap_up_s > 0 and agent.presence is not Presence.LOGGED_OUT:
         agent.wrap_up_since, agent.wrap_up_until = floor.now, floor.now + wrap_up_s

@@ -35,7 +35,7 @@ def enqueue(floor: Floor, event: Enqueue) -> None:
     standing.set_down(floor, place)
     place.original_position = line.position(place)
     floor.note(
-        JournalKind.JOINED,
+        JournalKind.RESTORED if event.restored else JournalKind.JOINED,
         place,
         priority=place.priority,
         skills=dict(place.skills),
@@ -44,7 +44,7 @@ def enqueue(floor: Floor, event: Enqueue) -> None:
         enqueued_at=place.enqueued_at,
         callback=place.callback,
     )
-    if place.callback:
+    if place.callback and not event.restored:
         floor.note(JournalKind.CALLBACK_REQUESTED, place, not_before=place.not_before)
 
 
@@ -168,11 +168,9 @@ def requeue(floor: Floor, place: Place, event: Requeue) -> None:
         place.priority = event.priority
     if event.skills is not None:
         place.skills = event.skills
-    place.declined = None
+    place.declined = None if agent is None else {agent: floor.now}
     if event.sticky is not None:
         place.sticky, place.sent_until = event.sticky, floor.now + SENT_TO_AGENT_S
-    if agent is not None:
-        standing.decline(place, agent, floor.now)
     standing.set_down(floor, place)
     asked = {"priority": place.priority, "skills": dict(place.skills)}  # so that a restart knows it
     floor.note(JournalKind.REQUEUED, place, agent, **{"from": origin.name, "by": event.by}, **asked)

@@ -122,9 +122,8 @@ class Floor:
         """A queue that isn't configured goes with its last entry."""
         if not line.retired or line.is_used:
             return
-        for agent in self.agents.values():
-            if line in agent.crews:
-                line.dismiss(agent)
+        for agent in [each for each in self.agents.values() if line in each.crews]:
+            line.dismiss(agent)
         del self.lines[line.name]
         self.thinned.pop(line, None)
 
@@ -135,8 +134,7 @@ class Floor:
         del self.offers[offer.id]
         self.deadlines.set(offer, None)
         offer.agent.offer = None
-        if offer.place.offers is not None:
-            del offer.place.offers[offer.id]
+        del offer.place.offers[offer.id]
         if offer.place.accepted is offer:
             offer.place.accepted = None
         self.stale[offer.place] = None

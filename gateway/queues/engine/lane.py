@@ -35,15 +35,27 @@ def kind_of(profile: AgentProfile, queue: str) -> Kind:
 class Lane:
     """`size`: entries that are placed here, whether anybody may be asked for them now or not."""
 
-    __slots__ = ("contested", "crews", "line", "ready", "required", "size")
+    __slots__ = ("contested", "crews", "first", "line", "ready", "required", "size")
 
     def __init__(self, line: Line, required: Requirement) -> None:
         self.line = line
         self.required = required
         self.size = 0
         self.ready: SortedKeyList[Place, Key] = SortedKeyList(key=attrgetter("key"))
+        self.first: Place | None = None  # of `ready`: most looks go no further
         self.contested: dict[Place, None] = {}  # somebody has declined them
         self.crews: dict[Crew, None] = {}  # who has the skills
+
+    def add_ready(self, place: Place) -> None:
+        """Somebody may be asked for it now."""
+        self.ready.add(place)
+        if self.first is None or place.key < self.first.key:
+            self.first = place
+
+    def remove_ready(self, place: Place) -> None:
+        self.ready.remove(place)
+        if place is self.first:
+            self.first = next(iter(self.ready), None)
 
     def close(self) -> None:
         for crew in self.crews:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from sortedcontainers import SortedKeyList, SortedList
 
@@ -34,7 +34,7 @@ class Line:
         self.turn = 0  # offers so far, for round robin
         self.on_staff = 0
         self.on_duty = 0
-        self._ranks: dict[Agent, Rank] = {}  # of those who are free
+        self.ranks: dict[Agent, Rank] = {}  # of those who are free
         self._crews: dict[Kind, Crew] = {}
         self._lanes: dict[Requirement, Lane] = {}
         self._empty: dict[Lane, None] = {}
@@ -46,7 +46,7 @@ class Line:
     @property
     def free(self) -> int:
         """How many of its agents could take a call now."""
-        return len(self._ranks)
+        return len(self.ranks)
 
     @property
     def is_used(self) -> bool:
@@ -60,6 +60,8 @@ class Line:
                 return self.on_staff > 0
             case Staffing.ON_DUTY:
                 return self.on_duty > 0
+            case _:
+                assert_never(staffing)
 
     @property
     def is_open(self) -> bool:
@@ -132,15 +134,15 @@ class Line:
     def add_free(self, agent: Agent) -> None:
         """The agent can take a call. What their rank is made of changes only while they can't."""
         rank = (self._merit(agent), agent.last_call_at, agent.seq, agent)
-        self._ranks[agent] = rank
+        self.ranks[agent] = rank
         agent.crews[self].free.add(rank)
 
     def remove_free(self, agent: Agent) -> None:
-        agent.crews[self].free.remove(self._ranks.pop(agent))
+        agent.crews[self].free.remove(self.ranks.pop(agent))
 
     def rerank(self) -> None:
         """The strategy has changed: free agents are sorted anew."""
-        for agent in tuple(self._ranks):
+        for agent in tuple(self.ranks):
             self.remove_free(agent)
             self.add_free(agent)
 

@@ -8,7 +8,6 @@ O(log n) of the lanes concerned.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 
 from gateway.queues.engine import offering, standing, strategy
 from gateway.queues.engine.agent import Agent
@@ -35,48 +34,43 @@ def _serve(floor: Floor, agents: tuple[Agent, ...]) -> None:
     """Calls for agents who became free. The one with the entry that is first of all goes first; a better
     agent for that entry, by the strategy of its queue, gets it in their stead, and they look on.
     """
-    heap: list[tuple[Rank, int, Agent]] = []
+    heap: list[tuple[Rank, int, Agent, Place]] = []
     for agent in agents:
         _push(heap, floor, agent)
     while heap:
-        rank, _, agent = heapq.heappop(heap)
-        place = best_entry(floor, agent)
-        if place is None:
-            continue
-        if place.rank == rank:
+        _, _, agent, place = heapq.heappop(heap)
+        if agent.free and (place.ready or place.holder is agent):
             _seek_agents(floor, place)
         if agent.free:
             _push(heap, floor, agent)
 
 
-def _push(heap: list[tuple[Rank, int, Agent]], floor: Floor, agent: Agent) -> None:
-    if (place := best_entry(floor, agent)) is not None:
-        heapq.heappush(heap, (place.rank, agent.seq, agent))
+def _push(heap: list[tuple[Rank, int, Agent, Place]], floor: Floor, agent: Agent) -> None:
+    if agent.free and (place := best_entry(floor, agent)) is not None:
+        heapq.heappush(heap, (place.rank, agent.seq, agent, place))
 
 
 def best_entry(floor: Floor, agent: Agent) -> Place | None:
     """What a free agent is to be asked for: the heaviest queue, then the highest priority, then the longest
     wait.
     """
-    return min(_candidates(floor, agent), key=lambda place: place.rank, default=None) if agent.free else None
-
-
-def _candidates(floor: Floor, agent: Agent) -> Iterator[Place]:
+    best: Place | None = None
     for crew in agent.crews.values():
         for lane in crew.lanes:
-            if lane.ready:
-                yield from _first(lane, agent, floor.now)
+            place = lane.first
+            if place is not None and place.declined:
+                place = _first(lane, agent, floor.now)
+            if place is not None and (best is None or place.rank < best.rank):
+                best = place
     for place in agent.held:
-        if place.offerable(floor.now):
-            yield place
+        if place.offerable(floor.now) and (best is None or place.rank < best.rank):
+            best = place
+    return best
 
 
-def _first(lane: Lane, agent: Agent, now: float) -> Iterator[Place]:
-    """The first of a lane that the agent may be asked for, if there is one."""
-    for place in lane.ready:
-        if standing.may_be_asked(place, agent, now):
-            yield place
-            return
+def _first(lane: Lane, agent: Agent, now: float) -> Place | None:
+    """The first of a lane that the agent may be asked for."""
+    return next((place for place in lane.ready if standing.may_be_asked(place, agent, now)), None)
 
 
 def _seek_agents(floor: Floor, place: Place) -> None:
@@ -85,7 +79,7 @@ def _seek_agents(floor: Floor, place: Place) -> None:
         if place.holder.free and place.offerable(floor.now):
             offering.make(floor, place, place.holder)
         return
-    if not place.ready or place.lane is None:
+    if not place.ready:
         return
     if place.line.settings.strategy is Strategy.RING_ALL:
         for agent in strategy.everybody(place, place.lane, floor.now):

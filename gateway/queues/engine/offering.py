@@ -42,8 +42,6 @@ def make(floor: Floor, place: Place, agent: Agent) -> None:
     offer = OpenOffer(f"{place.id}-{place.made}", place, agent)
     floor.offers[offer.id] = offer
     agent.offer = offer
-    if place.offers is None:
-        place.offers = {}
     place.offers[offer.id] = offer
     line = place.line
     line.turn += 1
@@ -54,7 +52,8 @@ def make(floor: Floor, place: Place, agent: Agent) -> None:
     floor.signal(place, EntrySignal.DIALLING if callback else EntrySignal.OFFERED)
     if not place.offerable(floor.now):
         standing.unready(place)
-    floor.deadlines.set(offer, floor.now + line.settings.lease_s)
+    lease_s = line.settings.lease_s + (line.settings.callback_lease_s if callback else 0.0)
+    floor.deadlines.set(offer, floor.now + lease_s)
     floor.tell(Offer(offer.id, place.id, agent.id, line.name, line.settings.ring_s, callback))
 
 
@@ -74,6 +73,7 @@ def accept(floor: Floor, offer: OpenOffer) -> None:
     if place.accepted is not None:
         return
     place.accepted, offer.accepted = offer, True
+    floor.stale[place] = None
     agent.misses = agent.failures = 0
     agent.call_line = place.line
     duty.signal(floor, agent, AgentSignal.ANSWERED)

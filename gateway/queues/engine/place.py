@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.queues.engine.skills import NOTHING, Requirement
@@ -36,16 +36,16 @@ class Place:
     enqueued_at: float
     joined_at: float  # of this queue; or on the line again, after a callback or a requeue
     state: EntryState
+    lane: Lane = field(init=False)  # while it is placed
     callback: bool = False
     limit_at: float | None = None  # the caller's own
     not_before: float | None = None
     key: Key = (0, 0.0, 0)
     required: Requirement = NOTHING
-    lane: Lane | None = None  # None: not placed
     ready: bool = False  # in `lane.ready`
     holder: Agent | None = None  # waits for this agent alone
     sent_until: float = 0.0  # until then, because another agent sent it there
-    offers: dict[str, OpenOffer] | None = None
+    offers: dict[str, OpenOffer] = field(default_factory=dict)
     accepted: OpenOffer | None = None
     made: int = 0  # offers so far, for their names
     declined: dict[Agent, float] | None = None  # who missed or declined it, and when
@@ -61,7 +61,7 @@ class Place:
 
     @property
     def open_offers(self) -> tuple[OpenOffer, ...]:
-        return () if self.offers is None else tuple(self.offers.values())
+        return tuple(self.offers.values())
 
     @property
     def has_media(self) -> bool:

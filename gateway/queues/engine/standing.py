@@ -7,9 +7,9 @@ from typing import Final
 
 from gateway.queues.engine.agent import Agent
 from gateway.queues.engine.floor import Floor
-from gateway.queues.engine.lane import Lane
 from gateway.queues.engine.place import Place
 from gateway.queues.engine.skills import (
+    Requirement,
     effective_priority,
     next_relaxation,
     next_rise,
@@ -28,16 +28,14 @@ def set_down(floor: Floor, place: Place) -> None:
     floor.put(place)
     if place.in_callback and place.identity:
         floor.callbacks[place.line.name, place.identity] = place
+    _enter_lane(place, _required(floor, place))
     floor.stale[place] = None
 
 
 def lift(floor: Floor, place: Place) -> None:
     """The counterpart of `set_down`, before the state, the queue or the enqueue time change."""
     unready(place)
-    if place.lane is not None:
-        place.lane.contested.pop(place, None)
-        place.line.leave_lane(place.lane)
-        place.lane = None
+    _leave_lane(place)
     floor.take_out(place)
     if floor.callbacks.get((place.line.name, place.identity)) is place:
         del floor.callbacks[place.line.name, place.identity]
@@ -51,16 +49,19 @@ def settle(floor: Floor, place: Place) -> None:
     unready(place)
     priority = _priority(floor, place)
     if priority != -place.key[0]:
-        if place.lane is not None:
-            floor.note(JournalKind.PRIORITY, place, **{"from": -place.key[0], "to": priority, "by": "rule"})
+        floor.note(JournalKind.PRIORITY, place, **{"from": -place.key[0], "to": priority, "by": "rule"})
         rekey(floor, place, priority)
-    lane = _enter_lane(floor, place)
+    required = _required(floor, place)
+    if required != place.required:
+        floor.note(JournalKind.RELAXED, place, skills=dict(sorted(required)))
+        _leave_lane(place)
+        _enter_lane(place, required)
     place.holder = _holder(floor, place)
     if place.holder is not None:
         place.holder.held[place] = None
     if place.offerable(floor.now):
         if place.holder is None:
-            lane.ready.add(place)
+            place.lane.add_ready(place)
             place.ready = True
         floor.fresh[place] = None
     floor.deadlines.set(place, min(_changes(floor, place), default=None))
@@ -81,8 +82,8 @@ def may_be_asked(place: Place, agent: Agent, now: float) -> bool:
     sooner or later. A pause of `retry_s` passes in any case, and PATIENCE_S ends it in any case. Who has been
     on break since, as after RONA, and is back, begins anew.
     """
-    declined_at = None if place.declined is None else place.declined.get(agent)
-    if declined_at is None or declined_at < agent.presence_since:
+    declined_at = _declined_at(place, agent)
+    if declined_at is None:
         return True
     if now < declined_at + place.line.settings.retry_s:
         return False
@@ -94,6 +95,7 @@ def decline(place: Place, agent: Agent, now: float) -> None:
     if place.declined is None:
         place.declined = {}
     place.declined[agent] = now
+    place.lane.contested[place] = None
 
 
 def is_eligible(place: Place, agent: Agent) -> bool:
@@ -101,10 +103,17 @@ def is_eligible(place: Place, agent: Agent) -> bool:
     return place.line in agent.crews and satisfied(place.required, agent.profile.skills)
 
 
+def _declined_at(place: Place, agent: Agent) -> float | None:
+    """When the agent declined it, if that counts still: who was on break since then begins anew."""
+    declined_at = None if place.declined is None else place.declined.get(agent)
+    return None if declined_at is None or declined_at < agent.presence_since else declined_at
+
+
 def _others(place: Place) -> bool:
     """Whether somebody else could take it, now or when they have finished what they do."""
-    able = 0 if place.lane is None else sum(crew.able for crew in place.lane.crews)
-    return able > sum(agent.able and is_eligible(place, agent) for agent in place.declined or ())
+    able = sum(crew.able for crew in place.lane.crews)
+    declined = (agent for agent in place.declined or () if _declined_at(place, agent) is not None)
+    return able > sum(agent.able and is_eligible(place, agent) for agent in declined)
 
 
 def _patience_s(place: Place) -> float:
@@ -116,20 +125,20 @@ def _priority(floor: Floor, place: Place) -> int:
     return effective_priority(rise, place.priority, place.enqueued_at, floor.now)
 
 
-def _enter_lane(floor: Floor, place: Place) -> Lane:
-    """The lane that the entry belongs to now."""
-    settings, lane = place.line.settings, place.lane
-    required = requirement(settings, place.skills, place.enqueued_at, floor.now)
-    if lane is None or lane.required != required:
-        if lane is not None:
-            floor.note(JournalKind.RELAXED, place, skills=dict(sorted(required)))
-            lane.contested.pop(place, None)
-            place.line.leave_lane(lane)
-        lane = place.line.enter_lane(required)
-        place.lane, place.required = lane, lane.required
+def _required(floor: Floor, place: Place) -> Requirement:
+    return requirement(place.line.settings, place.skills, place.enqueued_at, floor.now)
+
+
+def _enter_lane(place: Place, required: Requirement) -> None:
+    place.lane = place.line.enter_lane(required)
+    place.required = place.lane.required  # one for all, not one for each
     if place.declined:
-        lane.contested[place] = None
-    return lane
+        place.lane.contested[place] = None
+
+
+def _leave_lane(place: Place) -> None:
+    place.lane.contested.pop(place, None)
+    place.line.leave_lane(place.lane)
 
 
 def _holder(floor: Floor, place: Place) -> Agent | None:
@@ -137,7 +146,7 @@ def _holder(floor: Floor, place: Place) -> Agent | None:
     agent = None if place.sticky is None else floor.agents.get(place.sticky)
     if agent is None or not agent.able or not is_eligible(place, agent):
         return None
-    if floor.now >= _held_until(place) or (place.declined is not None and agent in place.declined):
+    if floor.now >= _held_until(place) or _declined_at(place, agent) is not None:
         return None
     return agent
 
@@ -149,8 +158,8 @@ def _held_until(place: Place) -> float:
 
 def unready(place: Place) -> None:
     """Nobody is to find the entry, until it is settled again."""
-    if place.ready and place.lane is not None:
-        place.lane.ready.remove(place)
+    if place.ready:
+        place.lane.remove_ready(place)
     place.ready = False
     if place.holder is not None:
         del place.holder.held[place]

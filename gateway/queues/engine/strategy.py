@@ -5,7 +5,8 @@ Among equals the one who hasn't been on a call for the longest time comes first,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from gateway.queues.engine.skills import total_level
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
 
 def choose(place: Place, lane: Lane, draws: Draws, now: float) -> Agent | None:
     """The one to ask for this entry now; None when nobody is free who may be asked."""
+
+    def may(rank: Rank) -> bool:
+        return may_be_asked(place, rank[3], now)
+
     if lane.line.settings.strategy in (Strategy.RANDOM, Strategy.WEIGHTED):
         return _drawn(place, lane, draws, now)
-    if not lane.line.free:
-        return None
-    crews = (crew for crew in lane.crews if crew.free)
-    firsts = ((_crew_merit(lane, crew), rank) for crew in crews for rank in _first(place, crew, now))
+    free = lane.line.ranks
+    if len(free) < len(lane.crews):  # callers wait: few are free, and it is quicker to ask these
+        ranks = (rank for agent, rank in free.items() if agent.crews[lane.line] in lane.crews)
+        firsts = ((_crew_merit(lane, rank[3].crews[lane.line]), rank) for rank in ranks if may(rank))
+    else:
+        firsts = ((_crew_merit(lane, crew), rank) for crew in lane.crews for rank in _first(crew, may))
     best = min(firsts, default=None)
     return None if best is None else best[1][3]
 
@@ -37,12 +44,9 @@ def everybody(place: Place, lane: Lane, now: float) -> list[Agent]:
     return [rank[3] for rank in ranks if may_be_asked(place, rank[3], now)]
 
 
-def _first(place: Place, crew: Crew, now: float) -> Iterator[Rank]:
+def _first(crew: Crew, may: Callable[[Rank], bool]) -> Iterator[Rank]:
     """The first of a crew who may be asked, if there is one."""
-    for rank in crew.free:
-        if may_be_asked(place, rank[3], now):
-            yield rank
-            return
+    return islice(filter(may, crew.free), 1)
 
 
 def _crew_merit(lane: Lane, crew: Crew) -> int:

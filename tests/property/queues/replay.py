@@ -72,6 +72,6 @@ class Replay:
             assert (view.queue, view.state) == (queue, state)
         shown = [view.id for queue in engine.queues() for view in engine.entries(queue.name)]
         assert set(shown) <= set(self.entries)
-        for view in engine.agents():
-            assert (view.presence, view.reason) == self.presences.get(view.id, (Presence.LOGGED_OUT, ""))
-            assert view.state is self.states.get(view.id, AgentState.IDLE)
+        for agent in engine.agents():
+            assert (agent.presence, agent.reason) == self.presences.get(agent.id, (Presence.LOGGED_OUT, ""))
+            assert agent.state is self.states.get(agent.id, AgentState.IDLE)

@@ -7,6 +7,9 @@ each step the engine is compared with a plain model and with what its own journa
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -51,7 +54,8 @@ QUEUES = ("sales", "help", "vip")
 AGENTS = ("ann", "bob", "cat", "dan")
 MAX_ENTRIES = 12
 STEPS = 100
-EXAMPLES = 30
+EXAMPLES = 560
+LEAST_EVENTS = 50_000
 
 queue_names = st.sampled_from((*QUEUES, *QUEUES, *QUEUES, "nowhere"))
 agent_names = st.sampled_from((*AGENTS, *AGENTS, "nobody"))
@@ -113,6 +117,8 @@ any_room = precondition(lambda floor: len(floor.model.entries) < MAX_ENTRIES)
 class Floor(RuleBasedStateMachine):
     """One contact centre, for a hundred steps."""
 
+    told: ClassVar[int] = 0  # events, in all
+
     def __init__(self) -> None:
         super().__init__()
         self.now = 1_000.0
@@ -133,6 +139,7 @@ class Floor(RuleBasedStateMachine):
     def tell(self, event: Event) -> None:
         if not isinstance(event, Tick):
             self.pass_time(0.0)
+        Floor.told += 1
         effects = self.engine.handle(event, self.now)
         self.offers += [effect.offer for effect in effects if isinstance(effect, Offer)]
         self.model.take(event, effects, self.now)
@@ -339,11 +346,17 @@ class Floor(RuleBasedStateMachine):
         queue=st.none() | queue_names,
         priority=st.none() | st.integers(0, 2),
         skills=st.none() | levels,
+        sticky=st.none() | agent_names,
     )
     def requeue(
-        self, choice: int, queue: str | None, priority: int | None, skills: dict[str, int] | None
+        self,
+        choice: int,
+        queue: str | None,
+        priority: int | None,
+        skills: dict[str, int] | None,
+        sticky: str | None,
     ) -> None:
-        self.tell(Requeue(self.entry(choice), queue, priority, skills))
+        self.tell(Requeue(self.entry(choice), queue, priority, skills, sticky))
 
     # ---- operators
 
@@ -366,12 +379,19 @@ class Floor(RuleBasedStateMachine):
         self.tell(Configure(queues))
 
 
-Floor.TestCase.settings = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=STEPS,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-TestFloor = Floor.TestCase
+@pytest.mark.timeout(900)  # a minute of CPU; more on a machine that does other things
+class TestFloor(Floor.TestCase):  # type: ignore[misc,valid-type] # made by Hypothesis
+    settings = settings(
+        max_examples=EXAMPLES,
+        stateful_step_count=STEPS,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+    def runTest(self) -> None:  # noqa: N802 - unittest's name
+        before = Floor.told
+        super().runTest()
+
+        assert Floor.told - before >= LEAST_EVENTS

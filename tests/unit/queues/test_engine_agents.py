@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gateway.agents.presence import AgentState, Presence
+from gateway.agents.profile import Membership
 from gateway.queues.journal import JournalKind
-from gateway.queues.settings import QueueSettings
+from gateway.queues.settings import QueueSettings, Strategy
 from gateway.queues.signals import (
     Accept,
     AgentChanged,
@@ -14,13 +15,15 @@ from gateway.queues.signals import (
     EndWrapUp,
     ExtendWrapUp,
     JoinFailed,
+    Leave,
+    Leaving,
     LogIn,
     Miss,
     SetEngaged,
     SetPresence,
     SetReachable,
 )
-from tests.fakes.floor import FloorDriver, profile
+from tests.fakes.queue_floor import FloorDriver, profile
 
 
 def on_call() -> FloorDriver:
@@ -214,3 +217,64 @@ def test_who_is_away_does_not_miss_calls_of_before() -> None:
     floor.enqueue("e1")
     floor.presence("ann", Presence.ON_BREAK, "lunch")
     assert floor.see_agent("ann").reason == "lunch"
+
+
+def test_nobody_is_released_from_a_call_that_is_over() -> None:
+    floor = on_call()
+    floor.end("e1", "ann", wrap_up=True)
+    assert floor.tell(AgentReleased("ann")) == ()
+
+
+def test_several_who_become_free_at_once_take_the_first_entries_each_as_the_strategy_wants() -> None:
+    floor = FloorDriver(QueueSettings("all", strategy=Strategy.RING_ALL), QueueSettings("q"))
+    floor.agent("ann", ("all", "q"), skills={"en": 1})
+    floor.agent("bob", ("all", "q"), skills={"en": 1, "law": 1})
+    floor.enqueue("e1", "all")
+    for entry, skills in (("law", {"law": 1}), ("english", {"en": 1}), ("any", {})):
+        floor.enqueue(entry, skills=skills)
+
+    floor.tell(Leave("e1", Leaving.KEY))
+
+    assert floor.offers == [("law", "bob"), ("english", "ann")]
+
+
+def test_one_who_became_free_looks_on_when_a_better_one_takes_the_first_entry() -> None:
+    floor = FloorDriver(
+        QueueSettings("all", strategy=Strategy.RING_ALL), QueueSettings("q", strategy=Strategy.ORDERED)
+    )
+    floor.agent("ann", {"all": Membership(), "q": Membership(order=2)})
+    floor.agent("bob", {"all": Membership(), "q": Membership(order=1)})
+    floor.enqueue("e1", "all")
+    floor.enqueue("first")
+    floor.enqueue("second")
+
+    floor.tell(Leave("e1", Leaving.KEY))
+
+    assert floor.offers == [("first", "bob"), ("second", "ann")]
+
+
+def test_each_who_became_free_gets_one() -> None:
+    floor = FloorDriver(QueueSettings("all", strategy=Strategy.RING_ALL), QueueSettings("q"))
+    for name in ("ann", "bob", "cat"):
+        floor.agent(name, ("all", "q"))
+    floor.enqueue("e1", "all")
+    floor.enqueue("first")
+    floor.enqueue("second")
+
+    floor.tell(Leave("e1", Leaving.KEY))
+
+    assert floor.offers == [("first", "ann"), ("second", "bob")]
+
+
+def test_who_comes_back_from_a_break_begins_anew_with_what_they_declined() -> None:
+    floor = FloorDriver()
+    floor.agent("ann")
+    floor.agent("bob")
+    floor.enqueue("busy")
+    floor.accept("busy-1")
+    floor.enqueue("e1")
+    floor.miss("e1-1", Miss.NO_ANSWER)
+    assert floor.see_agent("bob").reason == "rona"
+    floor.now += 1
+    floor.presence("bob", Presence.AVAILABLE)
+    assert floor.offers == [("e1", "bob")]

@@ -27,7 +27,7 @@ from gateway.queues.signals import (
     Requeue,
     ReturnToWait,
 )
-from tests.fakes.floor import FloorDriver
+from tests.fakes.queue_floor import FloorDriver
 
 
 def busy() -> FloorDriver:
@@ -69,11 +69,14 @@ def test_a_callback_is_not_dialled_before_its_time_and_stops_nobody_meanwhile() 
     assert floor.engine.position("slot") == 1
     floor.end("busy", "ann")
     assert floor.offers == [("e1", "ann")]
+    floor.accept("e1-1")
     floor.agent("bob")
+    floor.accept("e2-1")
     floor.agent("cat")
     assert floor.offers == []
-    floor.wait(100 - 0.002)
-    assert floor.offers == [("slot", "bob")]
+    assert floor.engine.due_at == floor.see("slot").not_before
+    floor.wait(100)
+    assert floor.offers == [("slot", "cat")]
 
 
 def test_asking_for_a_callback_while_an_agent_is_asked_lets_that_one_go() -> None:
@@ -244,3 +247,21 @@ def test_a_callback_that_is_given_up_has_left(reason: Leaving) -> None:
     assert floor.engine.callback_of("q", "kim") is None
     floor.enqueue("e5", identity="kim")
     assert floor.see("e5").enqueued_at == floor.see("e5").joined_at
+
+
+def test_a_callback_waits_for_the_agent_of_before_when_its_time_has_come() -> None:
+    floor = FloorDriver(QueueSettings("q", sticky_s=30))
+    floor.agent("ann")
+    floor.agent("bob")
+    floor.enqueue("slot", callback=True, sticky="ann", not_before=floor.now + 100)
+    floor.enqueue("e1")
+    floor.accept("e1-1")
+    floor.end("e1", "ann")
+    assert floor.offers == []
+    floor.enqueue("e2", sticky="ann")
+    floor.accept("e2-1")
+
+    floor.wait(110)
+    assert floor.offers == []
+    floor.wait(20)
+    assert floor.offers == [("slot", "bob")]

@@ -23,7 +23,7 @@ from gateway.queues.signals import (
     Requeue,
     Tick,
 )
-from tests.fakes.floor import FloorDriver, profile
+from tests.fakes.queue_floor import FloorDriver, profile
 
 
 def test_a_full_queue_refuses_callers_but_not_those_who_are_forced_nor_callbacks() -> None:
@@ -107,9 +107,9 @@ def test_who_is_being_connected_stays_when_the_last_agent_goes_until_that_fails(
 def test_who_was_let_in_by_force_into_an_unstaffed_queue_may_wait() -> None:
     floor = FloorDriver()
     floor.enqueue("e1", forced=True)
+    floor.wait(100)
     floor.agent("ann")
-    assert floor.offers == []
-    assert floor.see_agent("ann").entry == "e1"
+    assert floor.offers == [("e1", "ann")]
 
 
 def test_a_changed_profile_can_leave_a_queue_unstaffed() -> None:
@@ -207,6 +207,7 @@ def test_callbacks_have_no_maximum_wait() -> None:
 def test_a_queue_that_is_taken_away_serves_who_is_in_it_and_is_gone_with_the_last() -> None:
     floor = FloorDriver(QueueSettings("q"), QueueSettings("r"))
     floor.agent("ann", ("q", "r"))
+    floor.agent("bob", ("r",))
     floor.enqueue("e1")
     floor.enqueue("e2")
     floor.tell(Configure((QueueSettings("r"),)))
@@ -273,7 +274,8 @@ def test_a_requeued_entry_stands_where_its_enqueue_time_puts_it() -> None:
     assert floor.all(Moved) == [Moved("e1", "r")]
     assert floor.order("r") == ["e1", "busy", "e2"]
     assert dict(floor.see("e1").skills) == {"law": 1}
-    assert dict(floor.last(JournalKind.REQUEUED).details) == {"from": "q", "by": "ann"}
+    details = floor.last(JournalKind.REQUEUED).details
+    assert (details["from"], details["by"], details["skills"]) == ("q", "ann", {"law": 1})
     floor.tell(Tick())
     assert floor.order("r") == ["e1", "busy", "e2"]
 
@@ -301,3 +303,17 @@ def test_an_entry_can_be_requeued_after_its_agent_has_gone() -> None:
     floor.wait(5)
     assert floor.offers == [("e1", "ann")]
     assert floor.tell(Requeue("e1")) == ()
+
+
+def test_an_entry_that_is_sent_to_one_agent_waits_for_that_one_for_a_while() -> None:
+    floor = FloorDriver()
+    for name in ("ann", "bob"):
+        floor.agent(name)
+        floor.enqueue(f"of {name}")
+        floor.accept(f"of {name}-1")
+    floor.agent("cat")
+
+    floor.tell(Requeue("of ann", sticky="bob"))
+    assert floor.offers == []
+    floor.wait(30)
+    assert floor.offers == [("of ann", "cat")]

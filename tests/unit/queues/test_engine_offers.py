@@ -16,6 +16,8 @@ from gateway.queues.signals import (
     Connect,
     Dismiss,
     Enqueue,
+    Event,
+    Finished,
     Joined,
     JoinFailed,
     Leave,
@@ -25,9 +27,10 @@ from gateway.queues.signals import (
     Requeue,
     Ring,
     SetEngaged,
+    SetPriority,
     SetReachable,
 )
-from tests.fakes.floor import FloorDriver
+from tests.fakes.queue_floor import FloorDriver
 
 BY_AGENT = (Miss.DECLINED, Miss.NO_ANSWER, Miss.BUSY, Miss.UNREACHABLE, Miss.DISCONNECTED, Miss.EXPIRED)
 
@@ -261,8 +264,15 @@ def test_a_caller_who_hangs_up_takes_the_offer_away_from_the_agent() -> None:
 
 def test_what_comes_too_late_or_out_of_order_changes_nothing() -> None:
     floor = two()
-    for event in (Joined("e1-1"), AgentReleased("ann"), Ring("none"), Accept("none"), Joined("none")):
-        assert floor.tell(event) == ()
+    early: tuple[Event, ...] = (
+        Joined("e1-1"),
+        AgentReleased("ann"),
+        Finished("e1"),
+        Ring("none"),
+        Accept("none"),
+        Joined("none"),
+    )
+    assert [floor.tell(event) for event in early] == [()] * len(early)
     floor.tell(Ring("e1-1"))
     assert floor.tell(Ring("e1-1")) == ()
     floor.tell(Accept("e1-1"))
@@ -271,12 +281,12 @@ def test_what_comes_too_late_or_out_of_order_changes_nothing() -> None:
     assert floor.tell(Accept("e1-1")) == ()
     assert floor.tell(AgentReleased("ann")) == ()
     floor.tell(Joined("e1-1"))
-    for event in (
+    late: tuple[Event, ...] = (
         *(Accept("e1-1"), OfferMissed("e1-1", Miss.DECLINED), JoinFailed("e1-1", Miss.EXPIRED)),
         *(Joined("e1-1"), Leave("e1", Leaving.ABANDONED), Enqueue("e1", "q")),
-        *(Leave("gone", Leaving.KEY), Requeue("gone"), SetEngaged("nobody", True)),
-    ):
-        assert floor.tell(event) == ()
+        *(Leave("gone", Leaving.KEY), Requeue("gone"), SetEngaged("nobody", True), SetPriority("e1", 9)),
+    )
+    assert [floor.tell(event) for event in late] == [()] * len(late)
     assert floor.see("e1").state is EntryState.CONNECTED
 
 

@@ -13,7 +13,7 @@ from gateway.queues.signals import (
     Moved,
     SetPriority,
 )
-from tests.fakes.floor import FloorDriver, profile
+from tests.fakes.queue_floor import FloorDriver, profile
 
 
 def test_entries_stand_by_priority_then_by_enqueue_time_then_by_arrival() -> None:
@@ -41,7 +41,8 @@ def test_a_priority_changes_at_once_and_is_journalled() -> None:
     floor.tell(SetPriority("e2", 5, by="boss"))
 
     assert floor.order() == ["e2", "busy", "e1"]
-    assert dict(floor.last(JournalKind.PRIORITY).details) == {"from": 0, "to": 5, "by": "boss"}
+    details = floor.last(JournalKind.PRIORITY).details
+    assert (details["from"], details["to"], details["by"]) == (0, 5, "boss")
     assert floor.tell(SetPriority("e2", 5)) == ()
     assert floor.tell(SetPriority("gone", 5)) == ()
 
@@ -202,9 +203,10 @@ def test_another_profile_counts_at_once() -> None:
 
 def test_many_different_requirements_are_forgotten_again() -> None:
     floor = FloorDriver()
-    floor.agent("ann")
+    floor.agent("ann", skills={f"s{number}": 1 for number in range(100)})
+    floor.presence("ann", Presence.ON_BREAK)
     for number in range(100):
-        floor.enqueue(f"e{number}", skills={f"s{number}": 1})
+        floor.enqueue(f"e{number}", skills={f"s{number}": 1}, forced=True)
         floor.tell(Leave(f"e{number}", Leaving.KEY))
 
     floor.agent("bob", skills={"s1": 1, "s99": 1})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -10,10 +11,10 @@ from gateway.agents.presence import AgentState, Presence
 from gateway.agents.profile import Membership
 from gateway.queues.settings import QueueSettings, Strategy
 from gateway.queues.signals import Accept, CancelOffer, Joined, LogIn, Miss
-from tests.fakes.floor import FloorDriver, profile
+from tests.fakes.queue_floor import FloorDriver, profile
 
 
-def serve(floor: FloorDriver, entry: str, talk_s: float = 1.0, **details: object) -> str:
+def serve(floor: FloorDriver, entry: str, talk_s: float = 1.0, **details: Any) -> str:
     """One call from its beginning to its end; who took it."""
     floor.enqueue(entry, **details)
     ((_, agent),) = floor.offers
@@ -156,6 +157,15 @@ def test_ring_all_asks_who_becomes_free_meanwhile_and_goes_on_when_one_declines(
     assert floor.see("e1").state.value == "waiting"
     floor.wait(5)
     assert floor.offers == [("e1", name) for name in ("ann", "bob", "cat", "dan")]
+
+
+def test_ring_all_asks_nobody_any_more_when_one_has_accepted() -> None:
+    floor = FloorDriver(QueueSettings("q", strategy=Strategy.RING_ALL))
+    floor.agent("ann")
+    floor.enqueue("e1")
+    floor.tell(Accept("e1-1"))
+    floor.agent("bob")
+    assert floor.offers == []
 
 
 def test_another_strategy_counts_for_the_next_call() -> None:

@@ -16,10 +16,13 @@ from gateway.switch.conversation_ends import (
     BlindTransfer,
     Faulted,
     Requeued,
+    Target,
     ToAgent,
+    ToFlow,
     ToNumber,
     ToQueue,
     TransferFailed,
+    name_of,
 )
 from gateway.switch.conversation_parts import Unreachable
 from gateway.switch.conversation_state import ConversationState as State
@@ -539,3 +542,55 @@ async def test_the_registry_shows_the_conversation_and_its_parties(scenario: Sce
     await scenario.cancel()
     assert live_states == [State.HELD, None]
     assert live.conversation is None
+
+
+# ---- legs that break
+
+
+async def test_an_agents_leg_that_cannot_be_read_is_a_lost_agent(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_leg: FakeLeg) -> None:
+        raise RuntimeError("the leg is broken")
+
+    await scenario.start()
+    monkeypatch.setattr(type(scenario.agent), "next_event", broken)
+    scenario.agent.far_end.press("1")  # taken by the read that went on before
+
+    end = await scenario.end()
+
+    assert isinstance(end, AgentHungUp)
+    assert end.lost
+
+
+async def test_keys_that_cannot_be_sent_disturb_nobody(scenario: Scenario) -> None:
+    conversation = await scenario.start()
+    scenario.caller.far_end.hang_up()  # its session hasn't noticed yet
+
+    conversation.press("1")
+    await settle()
+
+    assert conversation.state is State.TALKING
+    await scenario.cancel()
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (ToNumber("200"), "number:200"),
+        (ToQueue("sales"), "queue:sales"),
+        (ToFlow("survey"), "flow:survey"),
+        (ToAgent("bob"), "agent:bob"),
+    ],
+)
+def test_targets_have_names(target: Target, name: str) -> None:
+    assert name_of(target) == name
+
+
+async def test_the_place_of_an_agent_is_known(scenario: Scenario) -> None:
+    await consulting(scenario)
+
+    assert scenario.conversation.party_of("ann") is Party.AGENT
+    assert scenario.conversation.party_of("bob") is Party.CONSULTED
+    assert scenario.conversation.party_of("") is None
+    await scenario.cancel()

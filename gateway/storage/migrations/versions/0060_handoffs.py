@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0030"
-down_revision: str | None = "0010"
+revision: str = "0060"
+down_revision: str | None = "0050"
 branch_labels: None = None
 depends_on: None = None
 
