@@ -17,7 +17,9 @@ USER_SPECIFIC: Final = 0x00
 IA5: Final = 0x04
 
 _HEX: Final = re.compile(r"[0-9A-Fa-f]*")
-_VALUE: Final = re.compile(r'\s*(?:"(?P<quoted>[^"\\\r\n]*)"|(?P<token>[^\s;,"]+))\s*(?P<parameters>(?:;.*)?)')
+_VALUE: Final = re.compile(
+    r'\s*(?:"(?P<quoted>[^"\\\r\n]*)"|(?P<token>[^\s;,"]+))\s*(?P<parameters>(?:;.*)?)'
+)
 MAX_HEADER: Final = 2048
 
 

@@ -22,6 +22,8 @@ class LiveQueues:
         self._handlers: dict[object, Handler] = {}
         self._runner.observe(self._happened)
         self._runner.watch_agents(self._changed)
+        # The agent is reserved before the offer is there to be shown; their screen mustn't wait for the ring.
+        centre.offers.watch(lambda shown: self._tell(Change("agent", shown.agent)))
 
     def now(self) -> float:
         return self._runner.now

@@ -1,3 +1,1 @@
-"""What is known of a caller before they are heard: tokens that apps have signed, and later the handoff
-envelope.
-"""
+"""What is known of a caller before they are heard: the envelope, apps' tokens, and how a call finds both."""

@@ -16,10 +16,10 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
 def compact(matched: Matched, now: datetime) -> UserToUser:
-    """JSON in ASCII: `id`, then, as long as there is room, `v` (1 when verified), `i` intent, `c` customer id.
+    """JSON in ASCII: `id`, `v` (1 when verified), then, where there is room, `i` intent and `c` customer id.
 
-    The whole envelope is found by the id, over the API. Only public facts go into a header, and the customer's
-    id, which is what a CRM needs.
+    The whole envelope is found by the id, over the API. Only public facts go into a header, and the
+    customer's id, which is what a CRM needs.
     """
     envelope = matched.envelope
     found: dict[str, Any] = {"id": envelope.id, "v": int(matched.authenticated(now))}

@@ -27,7 +27,12 @@ from gateway.handoff.envelope import (
 )
 
 LONGEST_AUTHENTICATION: Final = timedelta(hours=12)
-_LEVELS: Final = {"none": Level.NONE, "claimed": Level.CLAIMED, "single": Level.SINGLE, "strong": Level.STRONG}
+_LEVELS: Final = {
+    "none": Level.NONE,
+    "claimed": Level.CLAIMED,
+    "single": Level.SINGLE,
+    "strong": Level.STRONG,
+}
 _LevelName = Annotated[str, Field(pattern="^(none|claimed|single|strong)$", examples=["strong"])]
 
 
@@ -134,9 +139,7 @@ def sealed(content: Content, *, id: str, source: str, now: datetime, expires_at:
     }).checked()  # fmt: skip
 
 
-def _authentication(
-    given: AuthenticationGiven | None, source: str, now: datetime
-) -> Authentication | None:
+def _authentication(given: AuthenticationGiven | None, source: str, now: datetime) -> Authentication | None:
     if given is None:
         return None
     return Authentication(

@@ -1,7 +1,7 @@
 """Where envelopes are handed over and found again.
 
-An app's server hands one over and gets an id, a signed token for an in-app call and, when it asks, a PIN for a
-phone call. A call finds it by what its caller shows (`matching`). What happens to the customer afterwards is
+An app's server hands one over and gets an id, a signed token for an in-app call and, when it asks, a PIN
+for a phone call. A call finds it by what its caller shows (`matching`). What happens to the customer afterwards is
 written into it in the background, in order; the call never waits for the disk.
 """
 
@@ -32,7 +32,7 @@ MAX_WAITING: Final = 10_000
 PIN_ATTEMPTS: Final = 20
 """How many PINs are tried for one that is free."""
 HOUSEKEEPING_S: Final = 600.0
-TOKEN_KEY_ID: Final = "ringback-handoff"
+TOKEN_KEY_ID: Final = "ringback-handoff"  # noqa: S105  # a key's name
 
 
 class PinTaken(RingbackError):
@@ -114,9 +114,7 @@ class HandoffDesk:
     `run` writes changes until it is cancelled; `close` writes what is left.
     """
 
-    def __init__(
-        self, shelf: Shelf, clock: Clock, secret: str, rules: HandoffRules | None = None
-    ) -> None:
+    def __init__(self, shelf: Shelf, clock: Clock, secret: str, rules: HandoffRules | None = None) -> None:
         self._shelf = shelf
         self._clock = clock
         self._secret = secret
@@ -141,9 +139,7 @@ class HandoffDesk:
         """On disk when it returns. Raises envelope.TooLarge, and what the shelf raises."""
         now = self.utc()
         expires_at = now + ttl
-        envelope = sealed(
-            content, id=uuid4().hex, source=f"app:{app}", now=now, expires_at=expires_at
-        )
+        envelope = sealed(content, id=uuid4().hex, source=f"app:{app}", now=now, expires_at=expires_at)
         kept = Kept(envelope, app, number, expires_at)
         change = Change(now, f"app:{app}", "handed_over", {"pin": pin, "number": bool(number)})
         token = sign_handoff(
@@ -245,7 +241,7 @@ class HandoffDesk:
             if await self._shelf.change(waiting.handoff, waiting.apply, waiting.change) is None:
                 log.warning("handoff_gone", handoff=waiting.handoff, what=waiting.change.what)
         except RingbackError as error:
-            log.error("handoff_change_lost", handoff=waiting.handoff, error=str(error))
+            log.error("handoff_change_lost", handoff=waiting.handoff, error=str(error))  # noqa: TRY400  # its text says it
         except Exception:  # one change's fault mustn't keep the others from being written
             log.exception("handoff_change_failed", handoff=waiting.handoff)
 
@@ -253,7 +249,7 @@ class HandoffDesk:
         try:
             await self._shelf.forget(self.utc() - self.rules.retention)
         except RingbackError as error:
-            log.error("handoffs_not_forgotten", error=str(error))
+            log.error("handoffs_not_forgotten", error=str(error))  # noqa: TRY400  # its text says it
 
     def _hash(self, digits: str) -> str:
         return hmac.new(self._secret.encode(), f"pin:{digits}".encode(), hashlib.sha256).hexdigest()

@@ -4,9 +4,9 @@ Whoever learns something puts it in: the app, a bot, the menu, the queue, an age
 and when, and who may see it. One thing is more than a fact: whether the customer has proved who they are
 (`Authentication`), since that expires by itself and is never more than its source can prove (`matching`).
 
-The form is published as JSON Schema in `envelope.schema.json`; `VERSION` goes up when a reader of the old form
-would misread the new one. An envelope never has more than `MAX_BYTES` of JSON: a journey that grows beyond
-forgets its oldest steps and says how many.
+The form is published as JSON Schema in `envelope.schema.json`; `VERSION` goes up when a reader of the old
+form would misread the new one. An envelope never has more than `MAX_BYTES` of JSON: a journey that grows
+beyond forgets its oldest steps and says how many.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class TooLarge(RingbackError):
 
 
 class Privacy(Enum):
-    """Who sees a fact. `SECRET`: who has the right; `PERSONAL`: who works on the call; neither goes to logs."""
+    """Who sees a fact. `PERSONAL`: who works on the call; `SECRET`: who has the right. Neither is logged."""
 
     PUBLIC = "public"
     PERSONAL = "personal"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105  # a class of facts
 
 
 class Level(IntEnum):
@@ -204,7 +204,7 @@ class Envelope(_Model):
 
     @property
     def customer_id(self) -> str:
-        """"" while nobody knows."""
+        """ "" while nobody knows."""
         fact = self.customer.get("id")
         return fact.value if fact is not None else ""
 

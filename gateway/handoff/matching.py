@@ -15,7 +15,7 @@ from gateway.handoff.envelope import Authentication, Envelope, Level
 class Match(Enum):
     """What a caller showed."""
 
-    TOKEN = "token"  # a token that the app's server signed, in an in-app call
+    TOKEN = "token"  # noqa: S105  # a token that the app's server signed, in an in-app call
     PIN = "pin"  # a one-time PIN, typed
     TRUSTED_HEADER = "trusted_header"  # the envelope's id, from a PBX that we trust
     DNIS = "dnis"  # they called the number that was given to them alone
@@ -46,7 +46,7 @@ def best(one: Match, other: Match) -> Match:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """An envelope on a call. `envelope` is as it is stored: what its authentication counts for is asked here."""
+    """An envelope on a call, as it is stored: what its authentication counts for is asked here."""
 
     envelope: Envelope
     by: Match

@@ -72,9 +72,7 @@ class HandoffStore:
         """What was handed over last for this number, and hasn't expired."""
         query = (
             select(handoffs)
-            .where(
-                handoffs.c.number == number, handoffs.c.created_at >= since, handoffs.c.expires_at > now
-            )
+            .where(handoffs.c.number == number, handoffs.c.created_at >= since, handoffs.c.expires_at > now)
             .order_by(handoffs.c.created_at.desc())
         )
         return await self._one(query)

@@ -81,7 +81,7 @@ class CallContext:
                 await self._identify()
         except (RingbackError, TimeoutError) as error:
             self._log.error("handoff_not_looked_up", error=str(error) or "the database is slow")
-        except Exception:  # a caller without context is better than no caller
+        except Exception:  # noqa: BLE001  # a caller without context is better than no caller
             self._log.exception("handoff_fault")
 
     async def _identify(self) -> None:
@@ -143,7 +143,9 @@ class CallContext:
             try:
                 self._write(request.write)
             except (ValidationError, TooLarge) as error:
-                self._log.warning("context_not_written", names=list(request.write), error=type(error).__name__)
+                self._log.warning(
+                    "context_not_written", names=list(request.write), error=type(error).__name__
+                )
                 return Outcome("error")
         return Outcome("next", dict(self.plan_view()))
 

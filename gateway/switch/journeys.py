@@ -50,7 +50,10 @@ def _told(event: JournalEvent) -> tuple[StepKind, str] | None:
         case JournalKind.JOINED:
             return StepKind.QUEUE, f"waits in {event.queue}"
         case JournalKind.CONNECTED:
-            return StepKind.CALL, f"{event.agent} took the call in {event.queue} after {_s(details, 'wait_s')}"
+            return (
+                StepKind.CALL,
+                f"{event.agent} took the call in {event.queue} after {_s(details, 'wait_s')}",
+            )
         case JournalKind.FINISHED:
             by = details.get("by", "")
             return StepKind.CALL, f"the {by or 'call'} hung up after {_s(details, 'talk_s')} of talk"
@@ -62,7 +65,10 @@ def _told(event: JournalEvent) -> tuple[StepKind, str] | None:
         case JournalKind.OVERFLOWED | JournalKind.MOVED:
             return StepKind.QUEUE, f"went on from {details.get('from', '')} to {event.queue}"
         case JournalKind.REQUEUED:
-            return StepKind.TRANSFER, f"sent to {event.queue} by {details.get('by') or event.agent or 'an agent'}"
+            return (
+                StepKind.TRANSFER,
+                f"sent to {event.queue} by {details.get('by') or event.agent or 'an agent'}",
+            )
         case JournalKind.TRANSFERRED:
             return StepKind.TRANSFER, f"sent to {details.get('to', '')} by {details.get('by') or event.agent}"
         case JournalKind.NOTED:

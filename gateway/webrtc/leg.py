@@ -14,8 +14,8 @@ from typing import Any, Final, Protocol
 import structlog
 
 from gateway.call.cause import Cause, cause_to_sip, parse_reason, sip_to_cause
-from gateway.call.context import Introduction
 from gateway.call.cdr import MediaQuality
+from gateway.call.context import Introduction
 from gateway.call.digits import DIGITS, DigitEvent, DigitMerger
 from gateway.call.leg import (
     Answered,

@@ -53,6 +53,8 @@ def write_plan(directory: Path, agents: dict[str, str]) -> Path:
     directory.mkdir(parents=True)
     for name, frequency_hz in (("ask", ASK_HZ), ("wrong", WRONG_HZ), ("music", 300.0)):
         soundfile.write(directory / f"{name}.wav", tones.sine(frequency_hz, 0.5), tones.RATE)
-    lines = [f'  {agent}: {{name: {agent}, device: "{uri}", queues: [help]}}' for agent, uri in agents.items()]
+    lines = [
+        f'  {agent}: {{name: {agent}, device: "{uri}", queues: [help]}}' for agent, uri in agents.items()
+    ]
     (directory / "plan.yaml").write_text(_PLAN.format(agents="\n".join(lines)), "utf-8")
     return directory

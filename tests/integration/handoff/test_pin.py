@@ -1,4 +1,4 @@
-"""Context handed over by an app reaches the agent's screen of whoever types its PIN, before the phone rings."""
+"""Context that an app handed over is on the agent's screen when its PIN is typed, before the phone rings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.integration.peers.ua import UaCall
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, hears
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(40)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(20)]
 
 CARD = {
     "customer": {"id": "c-1", "name": "Ada <b>Lovelace</b>\u202e"},
@@ -94,6 +94,7 @@ async def test_a_typed_pin_brings_the_context_to_the_agent_before_the_phone_ring
 
 async def test_a_pin_is_good_for_one_call_and_a_wrong_one_for_none(centre: Centre) -> None:
     opened = await opened_by(centre)
+    await centre.set_presence("ann", "on_break", "tea")
     await call(centre, PIN, opened["pin"], "first")
     await centre.until_waiting("help", 1)
     again = await call(centre, PIN, opened["pin"], "second")
@@ -116,6 +117,7 @@ async def test_a_call_from_the_number_finds_the_context_and_proves_nothing(centr
 
 async def test_somebody_else_s_app_sees_nothing_and_the_owner_every_change(centre: Centre) -> None:
     opened = await opened_by(centre)
+    await centre.set_presence("ann", "on_break", "tea")
     await call(centre, PIN, opened["pin"])
     url = f"http://{LOOPBACK}:{centre.gateway.http_port}/v1/handoffs/{opened['id']}"
     async with httpx.AsyncClient() as client:
@@ -124,7 +126,7 @@ async def test_somebody_else_s_app_sees_nothing_and_the_owner_every_change(centr
         async def written() -> Any:
             found = (await client.get(url, headers={"authorization": f"Bearer {BANK_KEY}"})).json()
             whats = [change["what"] for change in found["changes"]]
-            return found if "queue" in whats else None
+            return found if "entry.joined" in whats else None
 
         found = await until_async(written, "the visit to the queue is written")
 

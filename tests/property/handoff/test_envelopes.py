@@ -175,5 +175,10 @@ def test_nobody_sees_a_secret_without_the_right(envelope: Envelope, audience: Au
     secret = envelope.with_attributes({"pin": "hunter2"}, "app:x", NOW, Privacy.SECRET)
 
     seen = shown(Matched(secret, Match.TOKEN), audience, NOW)["attributes"].get("pin")
-    expected = {Audience.ADMIN: "hunter2", Audience.PLAN: "hunter2", Audience.WEBHOOK: None, Audience.LOG: None}
+    expected = {
+        Audience.ADMIN: "hunter2",
+        Audience.PLAN: "hunter2",
+        Audience.WEBHOOK: None,
+        Audience.LOG: None,
+    }
     assert seen == expected.get(audience, MASK)
