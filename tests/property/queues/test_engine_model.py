@@ -63,7 +63,8 @@ staffing = st.sampled_from((Staffing.ALWAYS, Staffing.ALWAYS, Staffing.LOGGED_IN
 pick = st.integers(0, 1_000)
 levels = st.sampled_from(({}, {}, {"en": 1}, {"en": 3}, {"law": 2}, {"en": 2, "law": 1}))
 lasting = st.sampled_from(({"en": 3, "law": 2}, {"en": 2, "law": 3}, {"en": 1}, {"en": 3}))
-identities = st.sampled_from(("", "kim", "lee"))
+identities = st.sampled_from(("", "kim", "kim", "lee"))
+wanted_agents = st.sampled_from((None, None, *AGENTS, "nobody"))
 offsets = st.none() | st.sampled_from((0.0, 3.0, 30.0, 400.0))
 misses = st.sampled_from(Miss)
 
@@ -89,7 +90,7 @@ def queue_settings(draw: st.DrawFn, name: str) -> QueueSettings:
         retry_s=draw(st.sampled_from((5.0, 12.5))),
         misses_to_break=draw(st.integers(0, 2)),
         wrap_up_s=draw(st.sampled_from((0.0, 10.0))),
-        sticky_s=draw(st.sampled_from((0.0, 15.0))),
+        sticky_s=draw(st.sampled_from((0.0, 15.0, 15.0))),
         rejoin_s=draw(st.sampled_from((5.0, 60.0))),
     )
 
@@ -197,7 +198,7 @@ class Floor(RuleBasedStateMachine):
         priority=st.integers(0, 2),
         skills=levels,
         identity=identities,
-        sticky=st.none() | agent_names,
+        sticky=wanted_agents,
         limit_s=st.none() | st.sampled_from((8.0, 50.0)),
         earned=offsets,
         later=offsets,
@@ -252,6 +253,19 @@ class Floor(RuleBasedStateMachine):
     @rule(choice=pick, later=offsets)
     def become_callback(self, choice: int, later: float | None) -> None:
         self.tell(BecomeCallback(self.entry(choice), self.at(later)))
+
+    @any_room
+    @rule(queue=st.sampled_from(QUEUES), later=offsets, again=offsets)
+    def ask_twice_to_be_called_back(self, queue: str, later: float | None, again: float | None) -> None:
+        for offset in (later, again):
+            entry = self.new_entry()
+            self.tell(Enqueue(entry, queue, identity="kim"))
+            self.tell(BecomeCallback(entry, self.at(offset)))
+
+    @any_room
+    @rule(queue=st.sampled_from(QUEUES), agent=st.sampled_from(AGENTS))
+    def call_for_one_agent(self, queue: str, agent: str) -> None:
+        self.tell(Enqueue(self.new_entry(), queue, sticky=agent, forced=True))
 
     @any_entry
     @rule(choice=pick)
