@@ -10,8 +10,8 @@ ARGS ?=
 export PYTHON
 
 # Modules of which the tests have to see every branch.
-JOURNAL := agent_time figures intervals journal metering open_entries queue_log reports today
-PURE := gateway/call/*,gateway/agents/*,gateway/queues/engine/*,gateway/queues/entry.py,$(shell printf 'gateway/queues/%s.py,' $(JOURNAL))
+QUEUES := agent_time entry figures intervals journal metering open_entries phrases queue_log reports today waiting
+PURE := gateway/agents/*,gateway/call/*,gateway/queues/engine/*,gateway/queues/estimate/*,$(shell printf 'gateway/queues/%s.py,' $(QUEUES))
 
 BIN := .venv/bin
 
@@ -48,6 +48,7 @@ bench: ## cost per call, latency and gaps between packets, with a light RTP peer
 soak: ## thousands of calls; memory, descriptors and threads must not grow
 	@.ci/setup test
 	@$(BIN)/python -m tests.load.soak $(ARGS)
+	@crashes=$$(mktemp -d) && $(BIN)/python -m tests.integration.crash.lives "$$crashes" && rm -rf "$$crashes"
 
 fuzz: ## broken SIP and SDP against a running node
 	@.ci/setup test

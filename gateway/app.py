@@ -10,23 +10,26 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import structlog
 
-from gateway import parts
+from gateway import durable, ears, parts
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import LegEvent
-from gateway.centre import Media, contact_centre
+from gateway.centre import ContactCentre, Media, contact_centre
 from gateway.clock import SystemClock
-from gateway.config import Settings
+from gateway.config import NodeSettings, Settings
 from gateway.errors import RingbackError, StartupError
 from gateway.floor import floor_of
 from gateway.sip.leg import SipLeg
 from gateway.switch import testcall
 from gateway.switch.admission import Admission
 from gateway.switch.metering import MetricsObserver
+from gateway.switch.restoring import restore
+from gateway.switch.resuming import ResumedCallbacks
 from gateway.switch.switchboard import Switchboard
 from gateway.version import VERSION
 from media.bridge import Bridge
@@ -40,6 +43,9 @@ from monitoring.health import Health, Phase
 from monitoring.metrics import Metrics
 
 log = structlog.get_logger(__name__)
+
+
+DRAIN_SHOWN_EVERY_S: Final = 5.0
 
 
 class EngineDied(RingbackError):
@@ -62,15 +68,25 @@ async def run(settings: Settings, *, on_ready: Callable[[], object] | None = Non
         node.health.phase = Phase.SERVING
         if on_ready is not None:
             on_ready()
-        await stopping.wait()
+        await _until_stopping(stopping, node.lost)
         node.health.phase = Phase.DRAINING
         node.metrics.draining.set(1)
         died = node.engine.state is EngineState.FAILED
         if not died:
-            await _drain(node.switchboard, settings.node.drain_timeout_s, hurry)
+            await _drain(node, settings.node, hurry)
     log.info("node_stopped")
     if died:
         raise EngineDied("the media engine died: the log says of what")
+
+
+async def _until_stopping(stopping: asyncio.Event, lost: asyncio.Event) -> None:
+    """Somebody says so; or two processes have one name, of which this one is no longer the owner."""
+    async with asyncio.TaskGroup() as tasks:
+        waiting = [tasks.create_task(event.wait()) for event in (stopping, lost)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+    stopping.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +94,9 @@ class _Node:
     """What `run` has to know of a node that serves."""
 
     engine: Engine
+    centre: ContactCentre
     switchboard: Switchboard
+    lost: asyncio.Event  # another process has taken our name
     health: Health
     metrics: Metrics
 
@@ -101,9 +119,10 @@ class _Node:
         stack.push_async_callback(recorder.close)
         look_up = await enter(parts.lookups(settings))
         overrides = await parts.calendar_overrides(settings)
-        journal = await enter(parts.journal(settings, metrics, health))
+        journal = await enter(durable.journal(settings, metrics, health))
         media = Media(engine, bridge, recorder)
         observer = MetricsObserver(metrics)
+        open_listener = await enter(ears.hearing(settings, engine, bridge, metrics))
         centre = await enter(
             contact_centre(
                 settings,
@@ -116,20 +135,26 @@ class _Node:
                 SystemClock(),
                 look_up,
                 overrides.states,
+                journal.remains,
+                open_listener,
             )
         )
         services = parts.services(settings, engine, bridge, writer, metrics, overrides, centre)
+        services = replace(services, open_listener=open_listener)
         admission = Admission(settings.sip.max_calls, settings.sip.full_response)
         switchboard = await enter(Switchboard(active, admission, services))
         await enter(parts.reloads(settings, plans, switchboard, centre, desks.dialplans))
         centre.put_in_force(active)
+        restore(journal.remains, centre.runner, ResumedCallbacks(centre.callbacks))
         parts.open_calendars(desks.calendars, switchboard, overrides)
         parts.open_reports(desks.reports, settings, journal.store, centre)
         rtp_ports = settings.sip.rtp_ports
         sip = await enter(
             parts.sip_endpoint(settings, engine, bridge, switchboard.accept, rtp_ports=rtp_ports)
         )
-        await enter(parts.voice_endpoint(settings, engine, bridge, switchboard.accept, metrics, desks.voice))
+        centre.door.browsers = await enter(
+            parts.voice_endpoint(settings, engine, bridge, switchboard.accept, metrics, desks.voice)
+        )
         centre.door.dialler = sip
         desks.floor.floor = floor_of(centre, archive)
         log.info(
@@ -141,19 +166,37 @@ class _Node:
             dialplan=active.plan.version,
             clock=engine.stats().clock.scheduling,
         )
-        return cls(engine, switchboard, health, metrics)
+        return cls(engine, centre, switchboard, journal.lost, health, metrics)
 
 
-async def _drain(switchboard: Switchboard, limit_s: float, hurry: asyncio.Event) -> None:
-    log.info("draining", calls=switchboard.calls, limit_s=limit_s)
+async def _drain(node: _Node, rules: NodeSettings, hurry: asyncio.Event) -> None:
+    """No new calls; the present ones end by themselves, or at the limit, or when somebody is in a hurry."""
+    board, keep_places = node.switchboard, node.centre.runner.keep_places
     async with asyncio.TaskGroup() as tasks:
-        patient = tasks.create_task(switchboard.drain(limit_s))
+        patient = tasks.create_task(board.drain(rules.drain_timeout_s, keep_places))
         hurried = tasks.create_task(hurry.wait())
+        offering = tasks.create_task(_offer_callbacks(node.centre, rules.drain_offer_s))
+        showing = tasks.create_task(_show_progress(board, rules.drain_timeout_s))
         await asyncio.wait({patient, hurried}, return_when=asyncio.FIRST_COMPLETED)
         if not patient.done():
+            log.warning("drain_forced", calls=board.calls)
             patient.cancel()
-            tasks.create_task(switchboard.drain(0.0))
-        hurried.cancel()
+            tasks.create_task(board.drain(0.0, keep_places))
+        for task in (hurried, offering, showing):
+            task.cancel()
+
+
+async def _offer_callbacks(centre: ContactCentre, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    log.info("drain_offers_callbacks", waiting=centre.offer_callbacks())
+
+
+async def _show_progress(board: Switchboard, limit_s: float) -> None:
+    began_at = asyncio.get_running_loop().time()
+    while True:
+        left_s = limit_s - (asyncio.get_running_loop().time() - began_at)
+        log.info("draining", calls=board.calls, limit_s=limit_s, left_s=round(max(0.0, left_s)))
+        await asyncio.sleep(DRAIN_SHOWN_EVERY_S)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from gateway.dialplan.ports import LookupHandler
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import RecordingFormat
-from gateway.errors import DialError
+from gateway.errors import DialError, RingbackError
 from gateway.queues.engine import QueueEngine
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import Journal, JournalKind
@@ -36,11 +36,14 @@ from gateway.storage.journal_store import JournalStore
 from gateway.storage.reports import replay
 from gateway.switch.actions import ActionParts, CallActions, MakeActions
 from gateway.switch.agent_lines import SipAgentLines
+from gateway.switch.browser_lines import SCHEME, BrowserFirstLines, Browsers
 from gateway.switch.call_recording import CallRecording, Recordings
+from gateway.switch.callbacks import CallbackDesk, CallbackParts, LoggedNotices
 from gateway.switch.consulting import Consulting
 from gateway.switch.conversation_parts import ConversationParts, ConversationTones
 from gateway.switch.dialling import Addresses, Dialling
 from gateway.switch.feature_codes import Feature
+from gateway.switch.listening import OpenListener
 from gateway.switch.live_calls import CallChanged, LiveCalls, RecordingState
 from gateway.switch.music import MusicOnHold
 from gateway.switch.offers import OfferDesk
@@ -48,10 +51,12 @@ from gateway.switch.origination import OriginationParts, Originations
 from gateway.switch.outbound import Dialler, Outbound
 from gateway.switch.ports import CallLog, CallObserver
 from gateway.switch.queue_sounds import QueueSounds
-from gateway.switch.queueing import QueueParts, Visitor
+from gateway.switch.queueing import QueueParts, QueueVisit, Visitor
 from gateway.switch.recording_store import Keeping, RecordingStore
+from gateway.switch.restoring import NOTHING, Remains
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
+from media.answer_ear import AnswerEar
 from media.bridge import Bridge, Port
 from media.engine import Engine
 from media.player import Player
@@ -62,15 +67,30 @@ log = structlog.get_logger(__name__)
 
 
 class Doorway:
-    """Where calls go out, once there is a SIP endpoint. Before that nobody can be dialled."""
+    """Where calls go out, once there are endpoints. Before that nobody can be dialled."""
 
     def __init__(self) -> None:
         self.dialler: Dialler | None = None
+        self.browsers: Browsers | None = None
+
+    def connected(self, agent: str) -> bool:
+        """Whether the browser of this agent can be rung."""
+        return self.browsers is not None and self.browsers.connected(agent)
 
     async def dial(self, uri: str, *, caller: Party | None = None, headers: Headers = ()) -> CallLeg:
+        if uri.startswith(SCHEME):
+            return self._ring(uri.removeprefix(SCHEME), caller or Party(""), headers)
         if self.dialler is None:
             raise DialError(uri, "the node is starting or stopping")
         return await self.dialler.dial(uri, caller=caller, headers=headers)
+
+    def _ring(self, agent: str, caller: Party, headers: Headers) -> CallLeg:
+        if self.browsers is None:
+            raise DialError(agent, "the node is starting or stopping")
+        try:
+            return self.browsers.dial(agent, caller=caller, called=Party(agent), headers=headers)
+        except RingbackError as error:
+            raise DialError(agent, str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +129,7 @@ class ContactCentre:
     conversations: ConversationParts
     recordings: Recordings
     outbound: Outbound
+    callbacks: CallbackDesk
     door: Doorway
     act: MakeActions
     plan: PlanInForce
@@ -128,6 +149,18 @@ class ContactCentre:
     def _expected_s(self, queue: str) -> float | None:
         estimate = self.forecasts.of_newcomer(queue)
         return None if estimate is None else estimate.median_s
+
+    def offer_callbacks(self) -> int:
+        """The node stops soon: whoever waits is told, and offered a callback. Returns how many wait."""
+        waiting = [
+            visit
+            for queue in self.runner.queues()
+            for entry in self.runner.entries(queue.name)
+            if isinstance(visit := self.offers.call_at(entry.id), QueueVisit)
+        ]
+        for visit in waiting:
+            visit.closing()
+        return len(waiting)
 
     def put_in_force(self, active: ActivePlan) -> None:
         """The queues and agents of this plan, from now on, for those who wait already too."""
@@ -153,14 +186,17 @@ async def contact_centre(
     clock: Clock,
     look_up: LookupHandler,
     calendars: Callable[[], Mapping[str, str]],
+    remains: Remains = NOTHING,
+    open_listener: OpenListener | None = None,
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
-    `history`: the journal of before, for today's figures.
+    `history`: the journal of before, for today's figures. `calendars`: those set by hand. `remains`: what the
+    last run left open. `open_listener`: hears callers, where speech is understood.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
-    runner = QueueRunner(QueueEngine(), journal, SteadyEpoch(clock), loop)
+    runner = QueueRunner(QueueEngine(), journal, SteadyEpoch(clock, not_before=remains.latest), loop)
     zone = ZoneInfo(settings.node.timezone)
     today = Today(clock.utc, lambda queue: thresholds_of(runner.settings())(queue), zone)
     today.catch_up()
@@ -174,7 +210,8 @@ async def contact_centre(
         stack.callback(runner.close)
         door = Doorway()
         outbound = await stack.enter_async_context(Outbound(door, call_log, observer, clock))
-        lines = await stack.enter_async_context(SipAgentLines(runner, outbound))
+        phones = await stack.enter_async_context(SipAgentLines(runner, outbound))
+        lines = BrowserFirstLines(door, outbound, phones)
 
         def open_player(name: str) -> Player:
             return Player(engine, bridge, name)
@@ -196,7 +233,7 @@ async def contact_centre(
             open_player=open_player,
             music=music,
             tones=ConversationTones.at(engine.rate),
-            reach=Consulting(runner, lines, outbound, addresses),
+            reach=Consulting(runner, lines, door, outbound, addresses),
             clock=clock,
             timers=loop,
             journal=runner.write,
@@ -210,16 +247,37 @@ async def contact_centre(
             supervision_tone=settings.calls.supervision_tone,
         )
         dialling = Dialling(outbound, conversations, addresses)
-        waiting = WaitingRoomParts(runner, forecasts, music, QueueSounds(engine.rate))
+        sounds = QueueSounds(engine.rate)
+        waiting = WaitingRoomParts(runner, forecasts, music, sounds)
+        plan = PlanInForce()
+        callbacks = await stack.enter_async_context(
+            CallbackDesk(
+                CallbackParts(
+                    runner=runner,
+                    offers=offers,
+                    outbound=outbound,
+                    addresses=addresses,
+                    conversations=conversations,
+                    sounds=sounds,
+                    forecasts=forecasts,
+                    active=lambda: plan.active,
+                    calendars=calendars,
+                    open_player=open_player_to,
+                    open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
+                    notices=LoggedNotices(),
+                )
+            )
+        )
+        metrics.watch_callbacks(callbacks.stats)
+        queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
         actions = ActionParts(
-            queues=QueueParts(runner, offers, conversations, waiting, dialling),
+            queues=queues,
             dialling=dialling,
             voicemail=Voicemail(
                 settings.data_dir / "voicemail", media.recorder, _loudness(bridge), clock, engine.rate
             ),
             look_up=look_up,
         )
-        plan = PlanInForce()
 
         def act(visitor: Visitor) -> CallActions:
             return CallActions(actions, visitor)
@@ -236,9 +294,11 @@ async def contact_centre(
                     act=act,
                     active=lambda: plan.active,
                     world=lambda: (centre.facts(), calendars()),
+                    open_listener=open_listener,
                 )
             )
         )
+        callbacks.attach(queues, originations.carry_on)
         centre = ContactCentre(
             runner=runner,
             forecasts=forecasts,
@@ -247,6 +307,7 @@ async def contact_centre(
             conversations=conversations,
             recordings=recordings,
             outbound=outbound,
+            callbacks=callbacks,
             door=door,
             act=act,
             plan=plan,

@@ -37,12 +37,13 @@ class SteadyEpoch:
     """Seconds since the Unix epoch that don't jump: the wall clock at the beginning, then the monotonic one.
 
     Enqueue times are kept in it. They outlive the process, and an operator who sets the clock mustn't change
-    who is next.
+    who is next. `not_before`: the latest time that was given away before a restart. Should the wall clock
+    have been set back since then, this one goes on from there: nobody gets in before those who wait already.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, not_before: float = 0.0) -> None:
         self._clock = clock
-        self._offset = clock.utc().timestamp() - clock.now()
+        self._offset = max(clock.utc().timestamp(), not_before) - clock.now()
 
     def now(self) -> float:
         return self._clock.now() + self._offset

@@ -101,7 +101,9 @@ Origin = Annotated[str, AfterValidator(_origin)]
 Code = Annotated[Annotated[str, Field(pattern=r"^[0-9*#A-D]{1,8}$")] | None, BeforeValidator(_off_is_none)]
 
 
-NOT_SETTINGS = BUILD_VARIABLES | {KEY_VARIABLE}
+# Where the process is to die, in crash tests (`gateway.faults`).
+FAULT_VARIABLE = "RINGBACK_FAULT_POINT"
+NOT_SETTINGS = BUILD_VARIABLES | {KEY_VARIABLE, FAULT_VARIABLE}
 
 
 class Section(BaseModel):
@@ -116,6 +118,8 @@ class NodeSettings(Section):
     name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=64)
     drain_timeout_s: float = Field(30.0, ge=0, le=86400)
     """How long a stopping node waits for its calls to end by themselves."""
+    drain_offer_s: float = Field(5.0, ge=0, le=86400)
+    """So long after it was told to stop, callers who wait are told too, and offered a callback."""
     timezone: str = "UTC"
     """Where its days begin, in reports and on screens: an IANA name, such as Europe/Berlin."""
 
@@ -222,11 +226,25 @@ class DialplanSettings(Section):
 
 
 class SpeechSettings(Section):
-    """How prompts are spoken."""
+    """How prompts are spoken, and what callers say is understood."""
 
-    engine: Literal["espeak"] = "espeak"
+    engine: Literal["espeak", "piper"] = "espeak"
+    """Who speaks the languages that `engines` doesn't name."""
+    engines: Mapping[str, Literal["espeak", "piper"]] = Field(default_factory=dict)
+    """Language tag to the engine that speaks it: { en = "piper" }."""
     voices: Mapping[str, str] = Field(default_factory=dict)
-    """Language tag to the engine's voice: { en = "en-gb" }. One that isn't listed speaks with its tag."""
+    """Language tag to the engine's voice: of espeak a name ({ en = "en-gb" }), of piper a package with a
+    voice or an .onnx file. One that isn't listed speaks with the engine's usual voice.
+    """
+
+    recognisers: Mapping[str, Annotated[tuple[str, ...], BeforeValidator(_split_commas)]] = Field(
+        default_factory=lambda: {"en": ("whisper-tiny-en", "pocketsphinx")}
+    )
+    """Language tag to the engines that understand it: the first one decides, further ones confirm or doubt.
+    An empty mapping leaves keys alone.
+    """
+    workers: int = Field(2, ge=1, le=64)
+    """Processes that recognise: as many as there are cores, at 150 MB each."""
 
 
 class VoiceSettings(Section):
@@ -254,8 +272,8 @@ class VoiceSettings(Section):
         "PCMU",
         "PCMA",
     )
-    opus_complexity: int = Field(2, ge=0, le=10)
-    """More sounds a little better, and costs: 10 is about three times 2."""
+    opus_complexity: int = Field(1, ge=0, le=10)
+    """More sounds a little better, and costs: 5 is twice 1."""
     media_timeout_s: float = Field(10.0, ge=2, le=120)
     resume_s: float = Field(30.0, ge=1, le=300)
     """How long a call waits for its app to come back."""
@@ -411,6 +429,11 @@ def api_key() -> SecretStr | None:
     """The key that a command shows to a running node, from RINGBACK_API_KEY."""
     key = os.environ.get(KEY_VARIABLE)
     return SecretStr(key) if key else None
+
+
+def fault_point() -> str | None:
+    """Where the process is to die, in crash tests: RINGBACK_FAULT_POINT."""
+    return os.environ.get(FAULT_VARIABLE)
 
 
 class _Source:

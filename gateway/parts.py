@@ -35,11 +35,11 @@ from gateway.handoff.tokens import TokenKey, TokenVerifier
 from gateway.queues.reports import thresholds_of
 from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
 from gateway.sip.leg import SipLeg
+from gateway.speech import prompt_cache
 from gateway.storage.calls import CallStore
 from gateway.storage.database import Database
-from gateway.storage.journal import JournalWriter
 from gateway.storage.journal_store import JournalStore
-from gateway.storage.unsaved import UnsavedCalls, UnsavedEvents
+from gateway.storage.unsaved import UnsavedCalls
 from gateway.storage.writer import CallWriter
 from gateway.switch.metering import MetricsObserver, MetricsVoiceObserver
 from gateway.switch.ports import Player as CallPlayer
@@ -53,10 +53,7 @@ from media.bridge import Bridge
 from media.engine import Engine, EngineError, EngineSettings
 from media.engine import State as EngineState
 from media.player import Player
-from media.prompts.cache import PromptCache
 from media.recorder import Recorder, RecordingError
-from media.speech.espeak import EspeakSettings, EspeakSynthesiser
-from media.speech.synthesiser import SynthesisError
 from monitoring.health import Health
 from monitoring.metrics import MediaStats, Metrics
 
@@ -145,33 +142,6 @@ async def call_log(
         try:
             async with background(writer.run()):
                 yield writer, archive
-        finally:
-            await writer.close()
-    finally:
-        await database.close()
-
-
-@dataclass(frozen=True, slots=True)
-class OpenJournal:
-    """The journal of a node: where it is written, and where it is read."""
-
-    writer: JournalWriter
-    store: JournalStore
-
-
-@asynccontextmanager
-async def journal(settings: Settings, metrics: Metrics, health: Health) -> AsyncIterator[OpenJournal]:
-    """The journal, on connections of its own that wait for the disk; after `call_log` made the tables."""
-    database = Database.open(settings.database_url, durable=True)
-    try:
-        node = settings.node.name
-        unsaved = UnsavedEvents(settings.data_dir / "unsaved-journal.jsonl")
-        store = JournalStore(database, node)
-        writer = await JournalWriter.open(store, unsaved, metrics, node)
-        health.register("journal", writer.problem)
-        try:
-            async with background(writer.run()):
-                yield OpenJournal(writer, store)
         finally:
             await writer.close()
     finally:
@@ -281,21 +251,11 @@ def _webrtc_settings(settings: Settings) -> WebRtcSettings:
 
 
 async def plan_keeper(settings: Settings, engine: Engine, metrics: Metrics) -> PlanKeeper:
-    try:
-        voice = await EspeakSynthesiser.detect(_voices(settings))
-    except SynthesisError as error:
-        raise StartupError(f"no voice for the prompts: {error}") from error
+    cache = await prompt_cache(settings, engine.rate, metrics)
 
     def unplayable(prompt: Prompt, error: Exception) -> None:
         metrics.prompt_failures.inc()
         log.error("prompt_failed", prompt=str(prompt), error=str(error))
-
-    cache = PromptCache(
-        settings.data_dir / "prompts",
-        voice,
-        engine.rate,
-        on_store_error=lambda path, error: log.error("prompt_not_kept", file=str(path), error=str(error)),
-    )
 
     async def make_ready(loaded: Loaded) -> ActivePlan:
         files = AudioFiles(loaded.directory, engine.rate)
@@ -346,11 +306,6 @@ def open_reports(desk: ReportDesk, settings: Settings, store: JournalStore, cent
 def open_calendars(desk: CalendarDesk, switchboard: Switchboard, overrides: CalendarOverrides) -> None:
     """Let the API see and set the calendars of the plan that new calls begin on."""
     desk.parts = CalendarParts(lambda: switchboard.active.plan.calendars, overrides, SystemClock())
-
-
-def _voices(settings: Settings) -> EspeakSettings:
-    defaults = EspeakSettings()
-    return EspeakSettings(voices={**defaults.voices, **settings.speech.voices})
 
 
 def services(

@@ -103,7 +103,7 @@ class RtcPort:
     def port(self) -> Port:
         return self._seat.port
 
-    def attach(self, transport: Transport, *, complexity: int = 2) -> None:
+    def attach(self, transport: Transport, *, complexity: int = 1) -> None:
         """The audio goes over `transport` from now on, in place of the one before.
 
         Raises RuntimeError for keys or a codec that can't be used.

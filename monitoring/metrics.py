@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter as Counts
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -44,6 +44,9 @@ SETUP_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 DURATION_BUCKETS = (1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
 LOSS_BUCKETS = (0, 0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
 JITTER_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+CONFIDENCE_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+LATENCY_BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1, 1.5, 2, 3, 5, 10)
+WORK_BUCKETS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1, 2)
 WRITE_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30)
 ERROR_BUCKETS = (-900, -300, -120, -60, -30, -10, 0, 10, 30, 60, 120, 300, 900)
 WAIT_BUCKETS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
@@ -66,6 +69,28 @@ class MediaStats:
     responses: tuple[tuple[str, int, int], ...] = ()  # SIP: method, status, how many were sent and received
 
 
+class Reading(Protocol):
+    """A reading of an utterance, as far as metrics count it."""
+
+    @property
+    def confidence(self) -> float: ...
+
+
+class Recognised(Protocol):
+    """What an utterance came to, as far as metrics count it."""
+
+    @property
+    def engines(self) -> Sequence[str]: ...
+    @property
+    def best(self) -> Reading: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def audio_s(self) -> float: ...
+    @property
+    def waited_s(self) -> float: ...
+
+
 @dataclass(frozen=True, slots=True)
 class QueueStats:
     """How one queue stands at one moment. `agents`: how many of its agents are in which state.
@@ -78,6 +103,15 @@ class QueueStats:
     oldest_wait_s: float
     agents: Mapping[str, int]
     service_levels: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackStats:
+    """How many callbacks of a queue stand so: waiting (for an agent), scheduled (for later), dialling."""
+
+    queue: str
+    state: str
+    count: int
 
 
 class Metrics:
@@ -147,8 +181,43 @@ class Metrics:
             "queue_estimate_error", "Actual minus announced wait.", "seconds", ERROR_BUCKETS, *queue
         )
         self.offers = counter("offers", "Offers to agents, by what came of them.", *queue, "result")
+        self.callback_attempts = counter(
+            "callback_attempts",
+            "Calls to customers who asked for one, by how they came out.",
+            *queue,
+            "result",
+        )
+        self.callbacks_duplicate_prevented = counter(
+            "callbacks_duplicate_prevented", "Requests for a callback that updated an earlier one."
+        )
         self.callers_lost = counter("callers_lost", "Callers and callbacks lost by a fault of ours.")
         self.internal_errors = counter("internal_errors", "Faults of our own that ended a call.", "component")
+        self.recognitions = counter(
+            "recognitions",
+            "Utterances, by what became of them and the engines that were asked.",
+            "outcome",
+            "engines",
+        )
+        self.recognition_confidence = histogram(
+            "recognition_confidence", "Confidence of the best reading.", "ratio", CONFIDENCE_BUCKETS
+        )
+        self.recognition_latency = histogram(
+            "recognition_latency", "From the end of speech to the result.", "seconds", LATENCY_BUCKETS
+        )
+        self.recognition_wait = histogram(
+            "recognition_wait", "Of an utterance for a recogniser.", "seconds", LATENCY_BUCKETS
+        )
+        self.recognition_work = histogram(
+            "recognition_work", "CPU time for a second of speech.", "ratio", WORK_BUCKETS
+        )
+        self.recognisers = gauge("recognisers", "Processes that recognise speech and are ready.")
+        self.recognisers_waiting = gauge("recognisers_waiting", "Utterances that wait for one of them.")
+        self.synthesis = histogram(
+            "synthesis", "To speak one text that wasn't known.", "seconds", LATENCY_BUCKETS
+        )
+        self.prompts = counter(
+            "prompts", "Spoken prompts that were asked for, by where they came from.", "source"
+        )
         self.voice_sessions = gauge(
             "voice_sessions", "Apps and desktops that are connected, or were a moment ago."
         )
@@ -158,6 +227,29 @@ class Metrics:
         )
         self.draining = gauge("draining", "1 while the node refuses new calls because it is stopping.")
         self.node = Info("node", "What runs here.", namespace=NAMESPACE, registry=registry)
+
+    def recognised(self, outcome: str, recognition: Recognised | None, *, late_s: float) -> None:
+        """An utterance: what became of it, and `late_s` after its end. None: nobody could say anything."""
+        if recognition is None:
+            self.recognitions.labels(outcome, "none").inc()
+            return
+        self.recognitions.labels(outcome, "+".join(recognition.engines)).inc()
+        self.recognition_confidence.observe(recognition.best.confidence)
+        self.recognition_latency.observe(late_s)
+        self.recognition_wait.observe(recognition.waited_s)
+        if recognition.audio_s > 0:
+            self.recognition_work.observe(recognition.seconds / recognition.audio_s)
+
+    def prompt_sourced(self, source: str, took_s: float) -> None:
+        """A spoken prompt was asked for; `took_s` is how long it took to be spoken, if it was."""
+        self.prompts.labels(source).inc()
+        if source == "synthesis":
+            self.synthesis.observe(took_s)
+
+    def watch_pool(self, waiting: Callable[[], int], alive: Callable[[], int]) -> None:
+        """Ask the recognisers at every scrape. Called once."""
+        self.recognisers_waiting.set_function(waiting)
+        self.recognisers.set_function(alive)
 
     def call_started(self, technology: str, direction: str) -> None:
         """A leg began; every one of these is followed by one `call_ended`."""
@@ -194,6 +286,24 @@ class Metrics:
     def watch_queues(self, stats: Callable[[], Sequence[QueueStats]]) -> None:
         """Ask `stats` at every scrape; it must return at once. Called once, when there are queues."""
         self.registry.register(_QueueCollector(stats))
+
+    def watch_callbacks(self, stats: Callable[[], Sequence[CallbackStats]]) -> None:
+        """The same for callbacks."""
+        self.registry.register(_CallbackCollector(stats))
+
+
+class _CallbackCollector(Collector):
+    """The same for callbacks."""
+
+    def __init__(self, stats: Callable[[], Sequence[CallbackStats]]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        text = "Callbacks that aren't over, by how they stand."
+        callbacks = GaugeMetricFamily(f"{NAMESPACE}_callbacks", text, labels=("queue", "state"))
+        for one in self._stats():
+            callbacks.add_metric((one.queue, one.state), one.count)
+        yield callbacks
 
 
 class _QueueCollector(Collector):

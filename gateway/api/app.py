@@ -11,11 +11,13 @@ from starlette.responses import FileResponse, Response
 
 from gateway.api import agents as agent_routes
 from gateway.api import calendars as calendar_routes
+from gateway.api import callbacks as callback_routes
 from gateway.api import calls as call_routes
 from gateway.api import desktop as desktop_routes
 from gateway.api import dialplans as dialplan_routes
 from gateway.api import health as health_routes
 from gateway.api import live as live_routes
+from gateway.api import me as me_routes
 from gateway.api import openapi, problems, web
 from gateway.api import queues as queue_routes
 from gateway.api import recordings as recording_routes
@@ -63,6 +65,7 @@ def create_app(
     problems.install(app)
     app.include_router(health_routes.routes(health, metrics))
     keyring = keyring or Keyring()
+    app.include_router(me_routes.routes(keyring))
     app.include_router(dialplan_routes.routes(dialplans or DialplanDesk(), keyring))
     app.include_router(calendar_routes.routes(calendars or CalendarDesk(), keyring))
     floor = floor or FloorDesk()
@@ -70,6 +73,7 @@ def create_app(
     app.include_router(agent_routes.routes(floor, keyring))
     app.include_router(report_routes.routes(reports or ReportDesk(), keyring))
     app.include_router(call_routes.routes(floor, keyring))
+    app.include_router(callback_routes.routes(floor, keyring))
     app.include_router(recording_routes.routes(floor, keyring))
     gate = Gate(keyring, origins)
     app.include_router(desktop_routes.routes(floor, gate))

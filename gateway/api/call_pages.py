@@ -39,7 +39,7 @@ class CallQuery:
 
     @property
     def wants_ended(self) -> bool:
-        return self.live is not True and self.queue is None and self.agent is None
+        return self.live is not True and self.queue is None
 
     def matches(self, view: CallView) -> bool:
         return (
@@ -71,7 +71,7 @@ async def page_of(
     if not query.wants_ended:
         return found, None
     room = limit - len(found)
-    wanted = CallFilter(query.number, query.direction, query.result, query.since, query.until)
+    wanted = CallFilter(query.number, query.direction, query.result, query.since, query.until, query.agent)
     records = await floor.archive.find(wanted, room + 1, after=mark)
     found += [CallFound.ended(record, holder) for record in records[:room]]
     if len(records) <= room:

@@ -104,7 +104,9 @@ def _add_reading(router: APIRouter, desk: FloorDesk, reader: Any) -> None:
         number: Annotated[str | None, Query(max_length=255, description="Called or calling, whole.")] = None,
         direction: Annotated[Literal["inbound", "outbound"] | None, Query()] = None,
         queue: Annotated[str | None, Query(max_length=128, description="Of calls in progress.")] = None,
-        agent: Annotated[str | None, Query(max_length=128, description="Of calls in progress.")] = None,
+        agent: Annotated[
+            str | None, Query(max_length=128, description="In it now; of finished calls, their leg.")
+        ] = None,
         result: Annotated[CallResult | None, Query(description="Of finished calls.")] = None,
         since: Annotated[AwareDatetime | None, Query(description="Started then or later.")] = None,
         until: Annotated[AwareDatetime | None, Query(description="Started before.")] = None,
@@ -286,6 +288,10 @@ def _add_operations(router: APIRouter, desk: FloorDesk, keyring: Keyring) -> Non
         call: CallId, body: operations.RecordBody, holder: Holder = actor
     ) -> CallFound | Response:
         return await act(call, operations.Record(type="record", **dict(body)), holder)
+
+    @router.post("/{call}/press", summary="Press keys, for whomever the agent talks with.", **described)
+    async def press(call: CallId, body: operations.PressBody, holder: Holder = actor) -> CallFound | Response:
+        return await act(call, operations.Press(type="press", **dict(body)), holder)
 
     @router.post("/{call}/supervise", summary="Listen, whisper to the agent, join, or stop.", **described)
     async def supervise(

@@ -16,10 +16,15 @@ from gateway.api.problems import Problem
 TAGS: Final = [
     {"name": "health", "description": "For load balancers, orchestrators and Prometheus. Open."},
     {"name": "dialplans", "description": "Which version of the plan is in force; putting in another one."},
+    {"name": "keys", "description": "Whose key a request came with."},
     {"name": "calendars", "description": "Who is open, and somebody's word on it."},
     {"name": "queues", "description": "Who waits, how long, and for how long still."},
     {"name": "agents", "description": "Who serves, what they chose, what calls did. Screen pop, wrap-up."},
     {"name": "reports", "description": "Figures by interval, computed from the journal. JSON or CSV."},
+    {
+        "name": "callbacks",
+        "description": "Who is to be called back: asking for it, moving it, cancelling it.",
+    },
     {"name": "calls", "description": "Calls in progress and finished; placing, moving, recording them."},
 ]
 

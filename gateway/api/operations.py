@@ -87,6 +87,12 @@ class RecordBody(_Body):
     )
 
 
+class PressBody(_Body):
+    keys: str = Field(
+        pattern=r"^[0-9*#A-D]{1,32}$", description="Heard by whoever the agent talks with.", examples=["1#"]
+    )
+
+
 class SuperviseBody(_Body):
     mode: SupervisionMode = Field(
         description="Hear both; be heard by the agent; by both.", examples=["listen"]
@@ -146,6 +152,10 @@ class Supervise(SuperviseBody):
     type: Literal["supervise"]
 
 
+class Press(PressBody):
+    type: Literal["press"]
+
+
 class HangUp(NoArguments):
     type: Literal["hang_up"]
 
@@ -162,6 +172,7 @@ Control = (
     | Cancel
     | Requeue
     | Record
+    | Press
     | HangUp
 )
 """What an agent does with their own call."""
@@ -207,6 +218,8 @@ def _dispatch(conversations: Conversations, call_id: str, operation: Operation, 
             return conversations.record(call_id, action, by=by)
         case Supervise(mode=mode, device=device):
             return conversations.supervise(call_id, mode, by=by, device=device)
+        case Press(keys=keys):
+            return conversations.press(call_id, keys, by=by)
         case HangUp():
             return conversations.hang_up(call_id, by=by)
         case _:

@@ -16,6 +16,8 @@ from typing import Any, Literal, Protocol
 from fastapi import HTTPException
 
 from gateway.call.cdr import CallRecord
+from gateway.callbacks.request import Callback, CallbackWish
+from gateway.callbacks.scheduler import Slot
 from gateway.errors import RingbackError
 from gateway.queues.settings import QueueSettings
 from gateway.queues.signals import Event
@@ -289,6 +291,10 @@ class Conversations(Protocol):
         """`device`: the SIP address of the supervisor's phone, which is rung; None: the agent `by`'s own."""
         ...
 
+    async def press(self, call_id: str, keys: str, *, by: str) -> None:
+        """Keys of the agent, for whomever they talk with: a menu, say."""
+        ...
+
     async def hang_up(self, call_id: str, *, by: str) -> None:
         """The agent's side of the call ends, and the caller with it; by a supervisor all of it."""
         ...
@@ -331,6 +337,47 @@ class Recordings(Protocol):
         ...
 
 
+# ---- callbacks
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackView:
+    """A callback at a moment. `state`: waiting, scheduled, dialling, talking, kept, or why it is over.
+    `not_before`: seconds since the epoch; None when it is due.
+    """
+
+    callback: Callback
+    state: str
+    position: int | None = None
+    not_before: float | None = None
+
+
+class Callbacks(Protocol):
+    """Customers who are to be called back: `gateway.switch.callbacks` has it."""
+
+    def pending(self) -> Sequence[CallbackView]:
+        """Those that wait or are dialled, the oldest first."""
+        ...
+
+    def find(self, callback: str) -> CallbackView | None:
+        """One that is over is known for a while."""
+        ...
+
+    def slots(self, queue: str) -> Sequence[Slot]: ...
+
+    async def request(self, wish: CallbackWish) -> tuple[CallbackView, bool]:
+        """On disk when it returns; and whether it is new. Raises NumberRefused and CallbackRefused."""
+        ...
+
+    async def change(self, callback: str, *, number: str | None, at: float | None) -> bool:
+        """False when it isn't pending. Raises NumberRefused and CallbackRefused."""
+        ...
+
+    def cancel(self, callback: str, *, by: str) -> bool:
+        """False when it isn't pending."""
+        ...
+
+
 # ---- all of it
 
 
@@ -343,6 +390,7 @@ class Floor:
     conversations: Conversations
     archive: CallArchive
     recordings: Recordings
+    callbacks: Callbacks
 
 
 class FloorDesk:

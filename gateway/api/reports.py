@@ -1,4 +1,4 @@
-"""GET /v1/reports/queues and /v1/reports/agents: figures by interval, computed from the journal."""
+"""GET /v1/reports/queues, /agents and /callbacks: figures by interval, computed from the journal."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ from gateway.storage.reports import fold
 
 MAX_RANGE: Final = timedelta(days=400)
 MAX_INTERVALS: Final = 10_000
+CALLBACK_COLUMNS: Final = (
+    "callbacks_requested", "callbacks_kept", "callbacks_missed", "callbacks_cancelled", "callbacks_returned",
+    "callback_attempts", "callback_attempts_answered", "promises", "promises_in_time", "promises_kept_ratio",
+    "promise_error_s",
+)  # fmt: skip
 AT_A_TIME: Final = 2
 """Reports; more of them wait. Each takes a worker and its share of the processor."""
 
@@ -154,6 +159,19 @@ def routes(desk: ReportDesk, keyring: Keyring) -> APIRouter:
         figures = await _figures(desk, wanted, desk.ready().thresholds())
         return _answer("agent", AgentFigures, _chosen(figures.agents(), agent), wanted)
 
+    @router.get(
+        "/callbacks",
+        summary="Callbacks: requests, tries, promises against what became of them.",
+        responses=answers,
+    )
+    async def callbacks(
+        wanted: Wanted = Depends(wanted_of),
+        queue: Annotated[list[str], Query(max_length=100, description="Only these; repeatable.")] = [],  # noqa: B006
+    ) -> Response:
+        figures = await _figures(desk, wanted, desk.ready().thresholds())
+        chosen = _chosen(figures.queues(), queue)
+        return _answer("queue", QueueFigures, chosen, wanted, only=CALLBACK_COLUMNS, name="callbacks")
+
     return router
 
 
@@ -176,20 +194,28 @@ def _chosen(rows: Iterable[Row], names: Sequence[str]) -> Iterator[Row]:
 
 
 def _answer(
-    subject: str, kind: type[QueueFigures | AgentFigures], found: Iterable[Row], wanted: Wanted
+    subject: str,
+    kind: type[QueueFigures | AgentFigures],
+    found: Iterable[Row],
+    wanted: Wanted,
+    *,
+    only: Sequence[str] = (),
+    name: str = "",
 ) -> Response:
-    columns = ["start", "end", subject, *(field.name for field in fields(kind)), *kind.DERIVED]
+    """`only`: these figures instead of all; `name`: of the file, the subject's plural when left out."""
+    figures = only or [*(field.name for field in fields(kind)), *kind.DERIVED]
+    columns = ["start", "end", subject, *figures]
     rows = [
         {
             "start": max(span.start, wanted.since).astimezone(wanted.zone).isoformat(),
             "end": min(span.end, wanted.until).astimezone(wanted.zone).isoformat(),
-            subject: name,
-            **{column: _rounded(value) for column, value in row_of(figures).items()},
+            subject: one,
+            **{column: _rounded(value) for column, value in row_of(counted).items() if column in figures},
         }
-        for span, name, figures in found
+        for span, one, counted in found
     ]
     if wanted.format is Format.CSV:
-        return _csv(f"{subject}s", columns, rows)
+        return _csv(name or f"{subject}s", columns, rows)
     report = Report(
         since=wanted.since.astimezone(wanted.zone),
         until=wanted.until.astimezone(wanted.zone),

@@ -174,6 +174,7 @@ class AgentFound(_State):
     reason: str = Field(examples=["lunch"], description="Of a break; rona after missed calls.")
     state: AgentState = Field(examples=["idle"], description="What calls did.")
     since: datetime = Field(description="Of the state when it isn't idle, else of the presence.")
+    phone: bool = Field(description="Whether they have a phone; who has none answers in a browser.")
     reachable: bool = Field(description="Whether their phone or browser can be reached.")
     entry: str | None = Field(description="What they are asked to take, or talk with.")
     wrap_up_until: datetime | None
@@ -193,6 +194,7 @@ class AgentFound(_State):
             reason=view.reason,
             state=view.state,
             since=time_of(view.since),
+            phone=bool(view.profile.device),
             reachable=view.reachable,
             entry=view.entry,
             wrap_up_until=None if until is None else time_of(until),
@@ -322,13 +324,18 @@ class CallFound(_State):
 
     @classmethod
     def ended(cls, record: CallRecord, holder: Holder) -> CallFound:
+        agent = record.attributes.get("agent", "")
+        # On an agent's leg the customer is who calls; an agent may know their own callers, as on the desktop.
+        own = bool(agent) and holder.role is Role.AGENT and holder.name == agent
+        far_calls = record.direction == "inbound" or bool(agent)
         return cls(
             id=record.call_id,
             live=False,
             technology=record.technology,
             direction=record.direction,
-            ani=_number_at(record.ani, holder, far=record.direction == "inbound"),
+            ani=record.ani if own else _number_at(record.ani, holder, far=far_calls),
             dnis=_number_at(record.dnis, holder, far=record.direction == "outbound"),
+            agents=[agent] if agent else [],
             state="ended",
             started_at=record.started_at,
             answered_at=record.answered_at,

@@ -140,7 +140,9 @@ def _subject(token: str | None, desk: VoiceDesk, keyring: Keyring) -> Subject:
         raise Refused(CLOSE_UNAUTHORISED, "no_token", "hello takes a token, or a session to resume")
     if (holder := keyring.holder_of(token)) is not None:
         kind = "app" if holder.role is Role.APP else "agent"
-        return Subject(holder.name, "agent" if kind == "agent" else "app", Party(holder.name))
+        # An app whose key is called "ann" isn't the agent ann, whose browser is rung.
+        name = holder.name if kind == "agent" else f"key:{holder.name}"
+        return Subject(name, "agent" if kind == "agent" else "app", Party(holder.name))
     if not desk.verifier:
         raise Refused(
             CLOSE_UNAUTHORISED, "no_app_secret", "this node takes no tokens: voice.app_secret isn't set"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,9 @@ _TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 
+PAGES: Final = ("agent", "wallboard")
+"""For everybody to open; what they show takes a key."""
+
 SAMPLE_TOKEN_S: Final = 120.0
 
 
@@ -48,6 +52,10 @@ def routes(desk: VoiceDesk) -> APIRouter:
     @router.get("/web/{name:path}", include_in_schema=False)
     async def library(name: str) -> Response:
         return serve(WEB, name, cross_origin=True)
+
+    for page in PAGES:
+        router.add_api_route(f"/{page}", _to_slash(page), include_in_schema=False)
+        router.add_api_route(f"/{page}/{{name:path}}", _files_of(page), include_in_schema=False)
 
     @router.get("/app", include_in_schema=False)
     async def app_without_slash() -> Response:
@@ -70,6 +78,20 @@ def routes(desk: VoiceDesk) -> APIRouter:
         return JSONResponse({"token": made}, headers={"cache-control": "no-store"})
 
     return router
+
+
+def _to_slash(page: str) -> Callable[[], Awaitable[Response]]:
+    async def redirect() -> Response:
+        return RedirectResponse(f"/{page}/")
+
+    return redirect
+
+
+def _files_of(page: str) -> Callable[[str], Awaitable[Response]]:
+    async def file(name: str) -> Response:
+        return serve(WEB / page, name or "index.html")
+
+    return file
 
 
 def serve(directory: Path, name: str, *, cross_origin: bool = False) -> Response:

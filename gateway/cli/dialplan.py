@@ -11,6 +11,7 @@ import typer
 
 from gateway import config
 from gateway.cli.dialplan_graph import diff, graph
+from gateway.cli.dialplan_prompts import prompts
 from gateway.cli.dialplan_reload import reload, versions
 from gateway.cli.dialplan_simulate import simulate
 from gateway.cli.dialplan_test import run_flow_tests
@@ -48,6 +49,7 @@ def check(
 
 
 app.command()(simulate)
+app.command()(prompts)
 app.command()(graph)
 app.command()(diff)
 app.command("test")(run_flow_tests)

@@ -29,12 +29,14 @@ keys          press them: 1, or 12 in one go, or 1,2 with a second between
 wait          do nothing until the call asks again or acts
 wait 30s      do nothing for so long (also 500ms, 2m)
 words         say them, where the call listens for phrases
+words (40%)   the same, and the recogniser isn't sure
 hangup        hang up
 vars          what the run knows
 path          the nodes so far
 quit          leave"""
 
 _KEYS: Final = re.compile(r"(!?)([0-9*#A-D,]+)")
+_UNSURE: Final = re.compile(r"(.+?)\s*\((\d{1,2})%\)")
 _WAIT: Final = re.compile(r"wait(?:\s+(\d+(?:\.\d+)?)\s*(ms|s|m)?)?")
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 
@@ -139,6 +141,8 @@ class Terminal:
             self._echo(f"    {' > '.join(path_of(self._call.moments))}")
         elif line == "help":
             self._echo(HELP)
+        elif unsure := _UNSURE.fullmatch(line):
+            self._call.say(unsure[1], float(unsure[2]) / 100.0)
         else:
             self._call.say(line)
         if sys.stdin.isatty():

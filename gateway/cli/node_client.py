@@ -68,6 +68,10 @@ class NodeClient:
         """Raises NodeUnreachable and RequestRefused."""
         return self._ask("POST", path, json.dumps(body).encode())
 
+    def delete(self, path: str) -> None:
+        """Raises NodeUnreachable and RequestRefused."""
+        self._ask("DELETE", path, None)
+
     def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
         if not self.url.startswith(("http://", "https://")):
             raise NodeUnreachable(f"'{self.url}' isn't an http:// or https:// address")

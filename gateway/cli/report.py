@@ -79,6 +79,23 @@ def agents(
     show_report(report, AGENT_COLUMNS, as_json, as_csv)
 
 
+@app.command()
+def callbacks(
+    queue: Annotated[list[str] | None, typer.Option(help="Only this one; may be repeated.")] = None,
+    since: Since = None,
+    until: Until = None,
+    interval: Division = Interval.TOTAL,
+    timezone: Zone = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    url: Url = None,
+    file: ConfigFile = None,
+) -> None:
+    """Callbacks of each queue: requests, tries, and promises against what became of them."""
+    report = _ask("callbacks", _range(since, until, interval, timezone) | {"queue": queue}, file, url)
+    show_report(report, CALLBACK_COLUMNS, as_json, as_csv)
+
+
 def _range(
     since: str | None, until: str | None, interval: Interval, timezone: str | None
 ) -> dict[str, object]:
@@ -138,6 +155,18 @@ QUEUE_COLUMNS: Final[Sequence[Column]] = (
     ("aht_s", "AHT", _duration),
     ("callbacks_requested", "callbacks", _plain),
     ("callbacks_kept", "kept", _plain),
+)
+CALLBACK_COLUMNS: Final[Sequence[Column]] = (
+    ("queue", "queue", _plain),
+    ("callbacks_requested", "asked for", _plain),
+    ("callbacks_kept", "kept", _plain),
+    ("callbacks_missed", "missed", _plain),
+    ("callbacks_cancelled", "cancelled", _plain),
+    ("callbacks_returned", "called in", _plain),
+    ("callback_attempts", "calls", _plain),
+    ("callback_attempts_answered", "answered", _plain),
+    ("promises_kept_ratio", "in time", _percent),
+    ("promise_error_s", "late by", _duration),
 )
 AGENT_COLUMNS: Final[Sequence[Column]] = (
     ("agent", "agent", _plain),

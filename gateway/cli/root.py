@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from gateway import config
-from gateway.cli import agent, call, calls, db, dialplan, journal, queue, report, token, top
+from gateway import config, faults
+from gateway.cli import agent, call, callback, calls, db, dialplan, journal, queue, report, token, top
 from gateway.cli.invocation import ConfigFile, faults_reported
+from gateway.dialplan import loader
+from gateway.speech import engine_problems, unheard
 from gateway.version import VERSION
 from monitoring import logs
 
@@ -43,6 +45,8 @@ def run(file: ConfigFile = None) -> None:
 
     with faults_reported():
         settings = config.load(file)
+        if (fault := config.fault_point()) is not None:
+            faults.arm(fault)
         with logs.configured(settings.log.level, settings.log.format):
             asyncio.run(serve(settings))
 
@@ -52,8 +56,16 @@ def check(file: ConfigFile = None) -> None:
     """Check the configuration and every dialplan without starting anything; exit 1 on a fault."""
     with faults_reported():
         settings = config.load(file)
-        typer.echo("configuration: no faults")
+        problems = engine_problems(settings.speech)
+        for problem in problems:
+            typer.echo(problem)
+        if not problems:
+            typer.echo("configuration: no faults")
         dialplan.print_faults(settings.dialplan.path)
+        for fault in unheard(loader.load(settings.dialplan.path), settings.speech):
+            typer.echo(str(fault))
+        if problems:
+            raise typer.Exit(1)
 
 
 app.command()(call.call)
@@ -61,6 +73,7 @@ app.command()(journal.journal)
 app.command()(token.token)
 app.command()(top.top)
 app.add_typer(agent.app, name="agent")
+app.add_typer(callback.app, name="callback")
 app.add_typer(calls.app, name="calls")
 app.add_typer(db.app, name="db")
 app.add_typer(dialplan.app, name="dialplan")

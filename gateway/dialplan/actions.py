@@ -60,7 +60,13 @@ def request_of(node: Acting, turn: Turn) -> Request:
                 _word(node.identity, turn, _identity(turn)),
             )
         case CallbackNode():
-            return CallbackRequest(node.queue.node, _number(node.number, turn), language)
+            return CallbackRequest(
+                node.queue.node,
+                _number(node.number, turn),
+                language,
+                _identity(turn),
+                _spoken_skill(node.queue.node, turn),
+            )
         case DialNode():
             return DialRequest(_address(node.to, turn), node.timeout_s, _filled(node.headers, turn))
         case TransferNode():
@@ -119,11 +125,16 @@ def _priority(expression: Expression | None, turn: Turn) -> int:
 
 
 def _skills(node: QueueNode, turn: Turn) -> dict[str, int]:
-    """Those of the node, and the caller's language where the queue goes by it."""
-    queue = turn.plan.queues.get(node.queue.node)
+    """Those of the node, and the caller's language."""
+    return {**_spoken_skill(node.queue.node, turn), **node.skills}
+
+
+def _spoken_skill(name: str, turn: Turn) -> dict[str, int]:
+    """The caller's language where the queue goes by it."""
+    queue = turn.plan.queues.get(name)
     if queue is None or not queue.match_language:
-        return dict(node.skills)
-    return {language_skill(turn.state.language): 1, **node.skills}
+        return {}
+    return {language_skill(turn.state.language): 1}
 
 
 def _identity(turn: Turn) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 
-from gateway.dialplan.nodes import Asking, Escalation, GatherNode, MenuNode
+from gateway.dialplan.answers import NO, YES, read_answer, read_keyed
+from gateway.dialplan.nodes import Asking, Escalation, GatherNode, MenuNode, MenuPhrase, Speech
 from gateway.dialplan.places import Target
 from gateway.dialplan.wording import Wording
 
@@ -35,6 +37,11 @@ def read_keys(node: Asking, keys: str) -> Reading:
     return _read_digits(node, keys) if isinstance(node, GatherNode) else _read_option(node, keys)
 
 
+def answer_of(node: GatherNode) -> str:
+    """What the node is told: one of `answers.ANSWERS`."""
+    return node.speech.answer if node.speech is not None else "digits"
+
+
 def _read_option(menu: MenuNode, keys: str) -> Reading:
     target = next((option.target for option in menu.options if option.keys == keys), None)
     goes_on = any(len(option.keys) > len(keys) and option.keys.startswith(keys) for option in menu.options)
@@ -42,37 +49,58 @@ def _read_option(menu: MenuNode, keys: str) -> Reading:
 
 
 def _read_digits(gather: GatherNode, keys: str) -> Reading:
-    if gather.terminator and keys.endswith(gather.terminator):
-        digits = keys[: -len(gather.terminator)]
-        return Reading(len(digits) >= gather.minimum, goes_on=False, digits=digits)
-    return Reading(len(keys) >= gather.minimum, len(keys) < gather.maximum, digits=keys)
+    ended = gather.terminator and keys.endswith(gather.terminator)
+    digits = keys[: -len(gather.terminator)] if ended else keys
+    value = read_keyed(answer_of(gather), digits)
+    goes_on = not ended and len(digits) < gather.maximum
+    return Reading(value is not None and len(digits) >= gather.minimum, goes_on, digits=value or digits)
 
 
-def read_words(node: Asking, text: str, language: str) -> Reading:
-    """What was said: a phrase of the menu, or the digits of a gather."""
+def read_words(node: Asking, text: str, language: str, today: date) -> Reading:
+    """What was said: a phrase of the menu, or the answer to a gather."""
     if isinstance(node, GatherNode):
-        digits = re.sub(r"[\s.,-]", "", text)
-        fits = digits.isdecimal() and node.minimum <= len(digits) <= node.maximum
-        return Reading(fits, goes_on=False, digits=digits)
+        kind = answer_of(node)
+        value = read_answer(kind, text, language, today)
+        counted = kind in ("digits", "phone")
+        fits = value is not None and (not counted or node.minimum <= len(value) <= node.maximum)
+        return Reading(fits, goes_on=False, digits=value or "")
     said = normal(text)
     for phrase in menu_phrases(node, language):
-        if normal(phrase) == said:
-            target = next(p.target for p in node.phrases if p.text == phrase)
-            return Reading(True, goes_on=False, target=target)
+        if said in (normal(one) for one in phrase.texts):
+            return Reading(True, goes_on=False, target=phrase.target)
     return Reading(False, goes_on=False)
 
 
-def phrases_of(node: Asking, language: str) -> tuple[str, ...]:
-    """What the recogniser listens for."""
+def phrases_of(node: Asking, language: str) -> Mapping[str, str]:
+    """The texts that the recogniser listens for, each with what it means: texts that lead to the same have
+    the same meaning. None where an open answer is asked for, or none at all.
+    """
     if isinstance(node, GatherNode):
-        return ("<digits>",) if node.speech else ()
-    return menu_phrases(node, language)
+        return yes_and_no(language) if node.speech is not None and node.speech.answer == "yes_no" else {}
+    phrases = menu_phrases(node, language)
+    return {text: f"to {phrase.target.node}" for phrase in phrases for text in phrase.texts}
 
 
-def menu_phrases(menu: MenuNode, language: str) -> tuple[str, ...]:
-    exact = tuple(phrase.text for phrase in menu.phrases if phrase.language == language)
+def yes_and_no(language: str) -> Mapping[str, str]:
     primary = language.partition("-")[0]
-    return exact or tuple(p.text for p in menu.phrases if p.language.partition("-")[0] == primary)
+    return {
+        **dict.fromkeys(YES.get(primary, YES["en"]), "yes"),
+        **dict.fromkeys(NO.get(primary, NO["en"]), "no"),
+    }
+
+
+def menu_phrases(menu: MenuNode, language: str) -> tuple[MenuPhrase, ...]:
+    """Those of a language; where there are none, those of its relatives."""
+    exact = tuple(phrase for phrase in menu.phrases if phrase.language == language)
+    primary = language.partition("-")[0]
+    return exact or tuple(p for p in menu.phrases if p.language.partition("-")[0] == primary)
+
+
+def speech_of(node: Asking, language: str) -> Speech | None:
+    """How a node listens for what a caller says in `language`; None where only keys count."""
+    if isinstance(node, GatherNode):
+        return node.speech
+    return node.speech if menu_phrases(node, language) else None
 
 
 def normal(text: str) -> str:

@@ -46,6 +46,7 @@ def impossible_rules(plan: Plan) -> Iterator[Fault]:
     spoken = {language for flow in plan.flows.values() for language in flow.languages}
     for queue in plan.queues.values():
         yield from _impossible_times(queue)
+        yield from _impossible_slots(queue, plan)
         yield from _impossible_keys(queue, spoken)
 
 
@@ -57,6 +58,18 @@ def _impossible_times(queue: QueueDefinition) -> Iterator[Fault]:
     times = [step.after_s for step in settings.relaxations]
     if times != sorted(set(times)):
         yield Fault.error(queue.place("relax"), "each step of 'relax' comes later than the one before")
+
+
+def _impossible_slots(queue: QueueDefinition, plan: Plan) -> Iterator[Fault]:
+    slots, at = queue.callback.policy.slots, queue.place("callback")
+    if slots is None:
+        return
+    calendar = plan.calendars.get(slots.calendar)
+    if calendar is None:
+        hint = suggest(slots.calendar, plan.calendars)
+        yield Fault.error(at, f"there is no calendar '{slots.calendar}' for the slots of callbacks{hint}")
+    elif not calendar.opens:
+        yield Fault.warning(at, f"calendar '{slots.calendar}' never opens: no slot can be chosen")
 
 
 def _impossible_keys(queue: QueueDefinition, spoken: set[str]) -> Iterator[Fault]:

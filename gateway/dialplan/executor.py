@@ -22,6 +22,7 @@ from gateway.dialplan.ports import (
     Actions,
     CallControl,
     Cancellable,
+    Listener,
     NoActions,
     PromptUnavailable,
     Timers,
@@ -43,12 +44,13 @@ from gateway.dialplan.run import (
     NodeLeft,
     OpenEarlyMedia,
     PassDigit,
+    PauseRecording,
     Perform,
     Performed,
     Phase,
-    PhraseHeard,
     PlayPrompts,
     Redirected,
+    ResumeRecording,
     RunState,
     Started,
     StartTimer,
@@ -75,7 +77,8 @@ class Executor:
     """Runs `route`'s flow of `plan` on one call. `log` has the call's keys bound already.
 
     `facts`: what is known of the call; its `epoch_s` is on the clock of `timers`. `world`: asked before every
-    step, so that expressions see the queues as they are. `screen`: shows what is spoken.
+    step, so that expressions see the queues as they are. `screen`: shows what is spoken. `listener`:
+    understands what callers say; without one only keys are heard.
     """
 
     def __init__(
@@ -89,12 +92,14 @@ class Executor:
         timers: Timers | None = None,
         facts: Facts | None = None,
         actions: Actions | None = None,
+        listener: Listener | None = None,
         world: World | None = None,
         screen: CallerScreen = NO_SCREEN,
     ) -> None:
         self._plan = plan
         self._state = begin(plan, route, facts)
         self._actions = actions if actions is not None else NoActions()
+        self._listener = listener
         self._world = world
         self._screen = screen
         self._action: asyncio.Task[None] | None = None
@@ -127,6 +132,7 @@ class Executor:
                 return RunResult(self._state, fault)
             finally:
                 self._stop_timer()
+                self._stop_listening()
                 self._abandon_audio()
                 self._abandon_action()
         return RunResult(self._state)
@@ -168,9 +174,14 @@ class Executor:
             case CancelTimer():
                 self._stop_timer()
             case Listen():
-                self._actions.listen(effect.phrases, effect.language, self._heard)
+                if self._listener is not None:
+                    self._listener.listen(effect, self.post)
             case StopListening():
-                self._actions.stop_listening()
+                self._stop_listening()
+            case PauseRecording():
+                self._control.pause_recording()
+            case ResumeRecording():
+                self._control.resume_recording()
             case Perform():
                 self._abandon_action()
                 self._keys = asyncio.Queue()
@@ -208,9 +219,6 @@ class Executor:
             done = Redirected(action, outcome.flow) if outcome.flow else None
             self.post(done or Performed(action, outcome.label, outcome.value))
 
-    def _heard(self, text: str) -> None:
-        self.post(PhraseHeard(text))
-
     async def _give_up(self, fault: Exception) -> None:
         self._log.error(
             "dialplan_fault", flow=self._state.flow, node=self._state.node, exc_info=fault, error=str(fault)
@@ -219,6 +227,10 @@ class Executor:
             await self._control.hang_up(Cause.TEMPORARY_FAILURE)
         except LegEnded:
             self._log.debug("leg_ended_first", effect="HangUp")
+
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            self._listener.stop_listening()
 
     def _abandon_audio(self) -> None:
         if self._audio is not None:

@@ -17,6 +17,7 @@ from gateway.dialplan.places import Position, Target
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _DURATION: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*(ms|s|m|h|d|)")
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "": 1.0}
+_SHARE: Final = re.compile(r"0|1|0?\.\d{1,4}|[01]\.0*")
 _COUNT: Final = re.compile(r"\d{1,6}")
 _FLAGS: Final[Mapping[str, bool]] = {"true": True, "false": False, "yes": True, "no": False}
 
@@ -141,6 +142,16 @@ class Fields:
         )
         self.error(value.at, problem)
         return default_s
+
+    def share(self, key: str, default: float) -> float:
+        """A number from 0 to 1."""
+        value = self.value(key)
+        if value is None:
+            return default
+        if isinstance(value, YamlText) and _SHARE.fullmatch(value.text):
+            return float(value.text)
+        self.error(value.at, f"'{key}' is a number from 0 to 1, not {describe(value)}")
+        return default
 
     def section(self, key: str, what: str) -> Fields | None:
         """The mapping at `key`."""

@@ -58,13 +58,17 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing a caller does: `kind` is one of `ACTS`. `keys_or_words`: of press, interrupt and say."""
+    """One thing a caller does: `kind` is one of `ACTS`.
+
+    `keys_or_words`: of press, interrupt and say; `confidence`: how sure the recogniser is of the words.
+    """
 
     at: Position
     kind: str
     keys_or_words: str = ""
     duration_s: float | None = None
     expected: Expected | None = None
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +183,13 @@ def _read_act(value: YamlValue, parent: Fields) -> Act | None:
     match key.text:
         case "press" | "interrupt":
             return _read_press(key, argument, fields)
+        case "say" if isinstance(argument, YamlMap):
+            inner = Fields(argument, "'say'", parent.faults)
+            words, confidence = inner.text("words"), inner.share("confidence", 1.0)
+            if words is None:
+                inner.missing("words")
+            inner.done()
+            return Act(key.at, "say", words.text, confidence=confidence) if words else None
         case "say":
             words = fields.text("say")
             return Act(key.at, "say", words.text) if words else None

@@ -94,7 +94,7 @@ def _act(call: Simulation, step: Act) -> None:
         case "interrupt":
             call.press(step.keys_or_words, at_once=True)
         case "say":
-            call.say(step.keys_or_words)
+            call.say(step.keys_or_words, step.confidence)
         case "wait":
             call.wait(step.duration_s)
         case _:

@@ -19,10 +19,11 @@ from typing import Final, TypeVar, assert_never
 
 from gateway.call.cause import Cause
 from gateway.dialplan.actions import CONVERSATIONS, request_of
-from gateway.dialplan.asking import Failure, read_keys, read_words
+from gateway.dialplan.asking import Failure, read_keys
 from gateway.dialplan.calendars import utc_at
 from gateway.dialplan.exits import EXITS, resolve
 from gateway.dialplan.expressions import ExpressionFailed, evaluate, kept
+from gateway.dialplan.hearing import Hearing
 from gateway.dialplan.model import Plan, Route
 from gateway.dialplan.nodes import (
     BranchNode,
@@ -59,6 +60,7 @@ from gateway.dialplan.run import (
     Event,
     Facts,
     Frame,
+    HearingFailed,
     HungUp,
     PassDigit,
     Performed,
@@ -66,12 +68,13 @@ from gateway.dialplan.run import (
     PhraseHeard,
     Redirected,
     RunState,
+    SpeechBegan,
+    SpeechLost,
     Started,
     TimerFired,
 )
 from gateway.dialplan.templates import plain
 from gateway.dialplan.turn import RunFault
-from gateway.dialplan.walk import Walk
 
 __all__ = ["RunFault", "begin", "step"]
 
@@ -100,7 +103,7 @@ def step(plan: Plan, state: RunState, event: Event, now_s: float) -> tuple[RunSt
     return turn.state, tuple(turn.effects)
 
 
-class _Turn(Walk):
+class _Turn(Hearing):
     """One step: an event, and the nodes it leads through until one of them waits."""
 
     def take(self, event: Event) -> None:
@@ -142,8 +145,14 @@ class _Turn(Walk):
                 self._digit(event.digit)
             case TimerFired():
                 self._timer_fired(event.timer)
+            case SpeechBegan():
+                self._speech_began()
+            case SpeechLost():
+                self._speech_lost()
             case PhraseHeard():
-                self._phrase_heard(event.text)
+                self._phrase_heard(event)
+            case HearingFailed():
+                self._hearing_failed()
             case Performed():
                 self._performed(event)
             case Redirected():
@@ -182,7 +191,7 @@ class _Turn(Walk):
     def _digit(self, digit: str) -> None:
         swallowed = digit == self.state.swallow
         self.state = replace(self.state, swallow="", erring=False)
-        if swallowed or self.state.closing is not None:
+        if swallowed or self.state.closing is not None or self._settled_by_key(digit):
             return
         match self.state.phase:
             case Phase.SPEAKING:
@@ -229,25 +238,15 @@ class _Turn(Walk):
         if self.state.gone:
             self.end()
             return
+        if self.state.talking:
+            self._hearing_failed()
+            return
         node = self._asking()
         reading = read_keys(node, self.state.collected)
         if self.state.collected and reading.complete:
             self._matched(node, reading)
         else:
             self._fail(node, Failure.NO_MATCH if self.state.collected else Failure.NO_INPUT)
-
-    def _phrase_heard(self, text: str) -> None:
-        if not self.state.hearing:
-            return
-        node = self._asking()
-        self.state = replace(self.state, erring=False)
-        self.stop_audio()
-        self.cancel_timer()
-        reading = read_words(node, text, self.state.language)
-        if reading.complete:
-            self._matched(node, reading)
-        else:
-            self._fail(node, Failure.NO_MATCH)
 
     def _performed(self, event: Performed) -> None:
         if event.action != self.state.action:
@@ -294,7 +293,8 @@ class _Turn(Walk):
 
     def _enter(self, name: str) -> None:
         """Do what a node does first."""
-        self.state = replace(self.state, node=name, failures=0, collected="")
+        self.state = replace(self.state, node=name, failures=0, collected="", pending="", denied=())
+        self.state = replace(self.state, deaf=False, talking=False, replayed=False)
         node = self.node()
         if self.state.gone and isinstance(node, _VOCAL):
             self.end()
@@ -304,6 +304,7 @@ class _Turn(Walk):
                 if self.connect():
                     self.play(self.prompts((node.prompt,)))
             case MenuNode() | GatherNode():
+                self.keep_private(isinstance(node, GatherNode) and node.mask)
                 self._enter_asking(node)
             case RecordNode():
                 if self.connect():

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.call.cause import Cause
+from gateway.dialplan.answers import ANSWERS
 from gateway.dialplan.documents import YamlList, YamlMap, YamlText, YamlValue, describe, shorten
 from gateway.dialplan.faults import suggest
 from gateway.dialplan.fields import Fields
-from gateway.dialplan.nodes import Assignments, Case, Escalation, MenuOption, MenuPhrase
+from gateway.dialplan.nodes import Assignments, Case, Escalation, MenuOption, MenuPhrase, Speech
+from gateway.dialplan.phrases import PhraseError, said
 from gateway.dialplan.places import Target
 from gateway.dialplan.spoken import (
     PROMPT_SCHEMA,
@@ -304,10 +306,90 @@ def _phrases_of(value: YamlValue, language: str, target: Target, fields: Fields)
     found: list[MenuPhrase] = []
     for item in value.items if isinstance(value, YamlList) else (value,):
         if isinstance(item, YamlText) and any(character.isalnum() for character in item.text):
-            found.append(MenuPhrase(" ".join(item.text.split()), language, target, item.at))
+            text = " ".join(item.text.split())
+            try:
+                found.append(MenuPhrase(text, language, target, item.at, said(text)))
+            except PhraseError as error:
+                fields.error(item.at, f"the phrase '{shorten(text)}' can't be said: {error}")
         else:
             fields.error(item.at, f"a phrase is words that somebody says, not {describe(item)}")
     return found
+
+
+_KEPT: Final = ("transcript", "audio")
+
+
+def speech(meaning: str, *, gathers: bool) -> Key:
+    """How a node listens: a mapping; in a gather also the sort of answer alone, or true for digits."""
+
+    def read(fields: Fields, key: str, _languages: tuple[str, ...]) -> Speech | None:
+        value = fields.value(key)
+        if value is None:
+            return None if gathers else Speech()
+        if isinstance(value, YamlMap):
+            section = Fields(value, f"'{key}'", fields.faults)
+            answer = section.text("answer") if gathers else None
+            found = _speech(section, _answer(answer, fields) if answer is not None else "digits")
+            section.done()
+            return found
+        if gathers and isinstance(value, YamlText):
+            if value.text in ("true", "yes", "false", "no"):
+                return Speech() if value.text in ("true", "yes") else None
+            return Speech(answer=_answer(value, fields))
+        wanted = f"a mapping, or one of {', '.join(ANSWERS)}" if gathers else "a mapping"
+        fields.error(value.at, f"'{key}' is {wanted}, not {describe(value)}")
+        return None if gathers else Speech()
+
+    properties: dict[str, Any] = {
+        "barge_in": {"type": ["boolean", "string", "number"]},
+        "end_silence": {"type": ["string", "number"]},
+        "confirm_below": {"type": "number", "minimum": 0, "maximum": 1},
+        "reject_below": {"type": "number", "minimum": 0, "maximum": 1},
+        "keep": {"anyOf": [{"enum": list(_KEPT)}, {"type": "array", "items": {"enum": list(_KEPT)}}]},
+    }
+    mapping: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+    if not gathers:
+        return Key(read, mapping, meaning)
+    properties["answer"] = {"enum": list(ANSWERS)}
+    return Key(read, {"anyOf": [{"enum": [True, False, "yes", "no", *ANSWERS]}, mapping]}, meaning)
+
+
+def _answer(value: YamlText, fields: Fields) -> str:
+    if value.text not in ANSWERS:
+        hint = suggest(value.text, ANSWERS)
+        fields.error(value.at, f"'{shorten(value.text)}' is none of {', '.join(ANSWERS)}{hint}")
+        return "digits"
+    return value.text
+
+
+def _speech(section: Fields, answer: str) -> Speech:
+    usual = Speech()
+    barge_in, after_s = _spoken_barge_in(section, usual)
+    confirm = section.share("confirm_below", usual.confirm_below)
+    reject = section.share("reject_below", min(usual.reject_below, confirm))
+    if reject > confirm:
+        section.error(section.place("reject_below"), "'reject_below' is more than 'confirm_below'")
+    kept = section.one_or_more("keep")
+    for item in kept:
+        if not isinstance(item, YamlText) or item.text not in _KEPT:
+            section.error(item.at, f"'keep' is {' or '.join(_KEPT)} or both, not {describe(item)}")
+    return Speech(
+        answer,
+        barge_in,
+        after_s,
+        section.duration_s("end_silence", usual.end_silence_s, 0.3, 5.0),
+        confirm,
+        reject,
+        tuple(item.text for item in kept if isinstance(item, YamlText)),
+    )
+
+
+def _spoken_barge_in(section: Fields, usual: Speech) -> tuple[bool, float]:
+    """Whether speech ends the prompt, and after how much of it: a flag or a time."""
+    value = section.value("barge_in")
+    if isinstance(value, YamlText) and value.text in ("true", "false", "yes", "no"):
+        return value.text in ("true", "yes"), usual.barge_in_after_s
+    return True, section.duration_s("barge_in", usual.barge_in_after_s, 0.1, 2.0)
 
 
 def cause(meaning: str) -> Key:

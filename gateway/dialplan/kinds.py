@@ -128,6 +128,7 @@ NODE_KINDS: Final[Mapping[str, NodeKind]] = MappingProxyType(
                 "menu": key.wording("the question"),
                 "keys": key.options("what may be pressed, and the node it leads to"),
                 "phrases": key.phrases("nodes, and the words that lead there (a list, or lists by language)"),
+                "speech": key.speech("how phrases are listened for; see Speech", gathers=False),
                 **_ASKING,
                 "inter_digit_timeout": key.duration(
                     "silence between the keys of one option", DEFAULT_INTER_DIGIT_TIMEOUT_S, 0.2, 30
@@ -136,7 +137,7 @@ NODE_KINDS: Final[Mapping[str, NodeKind]] = MappingProxyType(
         ),
         "gather": _kind(
             GatherNode,
-            "asks for digits",
+            "asks for digits, or for a spoken answer",
             "prompt",
             {
                 "gather": key.wording("the question"),
@@ -145,7 +146,10 @@ NODE_KINDS: Final[Mapping[str, NodeKind]] = MappingProxyType(
                 "maximum": key.count("the most digits, which end the wait", 20, MAX_GATHERED, 1),
                 "terminator": key.text("the key that ends them", r"[*#]|none", "*, # or none", "#"),
                 "mask": key.flag("a secret, such as a PIN: shown nowhere", default=False),
-                "speech": key.flag("the digits may be spoken", default=False),
+                "speech": key.speech(
+                    "spoken, too: true for digits, `yes_no`, `date`, `amount`, `phone`, `text`; see Speech",
+                    gathers=True,
+                ),
                 **_ASKING,
                 "inter_digit_timeout": key.duration(
                     "silence between digits that ends them", DEFAULT_GATHER_INTER_DIGIT_TIMEOUT_S, 0.2, 30

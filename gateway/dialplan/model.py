@@ -120,6 +120,10 @@ __all__ = [
 
 DEFAULT_LANGUAGE: Final = "en"
 ERROR_ANNOUNCEMENT: Final = "ringback.error"
+CONFIRM_ANNOUNCEMENT: Final = "ringback.speech.confirm"
+UNAVAILABLE_ANNOUNCEMENT: Final = "ringback.speech.unavailable"
+HEARD: Final = "{heard}"
+"""What stands in the announcement for what was understood; without it, that is said afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +230,28 @@ class Plan:
         for language in dict.fromkeys(
             language for flow in self.flows.values() for language in flow.languages
         ):
-            variant = self._catalogued(ERROR_ANNOUNCEMENT, language)
-            if isinstance(variant, Spoken | Recorded):
-                yield variant
+            for announcement in (ERROR_ANNOUNCEMENT, UNAVAILABLE_ANNOUNCEMENT):
+                variant = self._catalogued(announcement, language)
+                if isinstance(variant, Spoken | Recorded):
+                    yield variant
+        yield from self._confirmations()
+
+    def _confirmations(self) -> Iterator[Prompt]:
+        """What asks back each phrase of each menu, so that it needn't be spoken while a caller waits."""
+        for flow in self.flows.values():
+            for node in flow.nodes.values():
+                for phrase in node.phrases if isinstance(node, MenuNode) else ():
+                    question = self._catalogued(CONFIRM_ANNOUNCEMENT, phrase.language)
+                    if isinstance(question, Spoken | Recorded):
+                        for text in phrase.texts:
+                            yield from confirmation(question, text, phrase.language)
+
+
+def confirmation(question: Prompt, heard: str, language: str) -> tuple[Prompt, ...]:
+    """What asks whether `heard` was said."""
+    if isinstance(question, Recorded):
+        return question, Spoken(heard, language)
+    return (Spoken(question.text.replace(HEARD, heard), question.language),)
 
 
 def node_wordings(node: Node) -> tuple[Wording, ...]:

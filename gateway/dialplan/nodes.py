@@ -56,12 +56,42 @@ class MenuOption:
 
 @dataclass(frozen=True, slots=True)
 class MenuPhrase:
-    """Words that lead to `target` when the caller speaks `language`."""
+    """Words that lead to `target` when the caller speaks `language`. `said`: every text that `text` stands
+    for, optional words and choices written out; itself when empty.
+    """
 
     text: str
     language: str
     target: Target
     at: Position
+    said: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return self.said or (self.text,)
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How a node listens.
+
+    `answer`: what a gather is told, one of `answers.ANSWERS`. `barge_in`: speech ends the prompt, after
+    `barge_in_after_s` of it; what was said before that counts too. `end_silence_s`: silence that ends an
+    answer which may go on. Confidences are 0 to 1: what is understood below `confirm_below` is asked back,
+    below `reject_below` it is no match. `keep`: `transcript`, `audio`; of what callers say nothing else is
+    kept.
+    """
+
+    answer: str = "digits"
+    barge_in: bool = True
+    barge_in_after_s: float = 0.2
+    end_silence_s: float = 0.7
+    confirm_below: float = 0.75
+    reject_below: float = 0.25
+    keep: tuple[str, ...] = ()
+
+
+USUAL_SPEECH: Final = Speech()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +118,7 @@ class MenuNode:
     prompt: Wording
     options: tuple[MenuOption, ...]
     phrases: tuple[MenuPhrase, ...] = ()
+    speech: Speech = USUAL_SPEECH
     no_input: Escalation = Escalation()
     no_match: Escalation = Escalation()
     exits: Exits = field(default_factory=dict)
@@ -100,7 +131,7 @@ class MenuNode:
 
 @dataclass(frozen=True, slots=True)
 class GatherNode:
-    """Asks for a number of keys and keeps them, as text, in the variable `into`.
+    """Asks for a number of keys, or for a spoken answer, and keeps it, as text, in the variable `into`.
 
     It is complete at `maximum` keys, at the terminator, or when the inter-digit timer runs out; with fewer
     than `minimum` it is a failure, as in a menu. `mask`: the value is a secret, like a PIN.
@@ -114,7 +145,7 @@ class GatherNode:
     maximum: int
     terminator: str = "#"  # "" for none
     mask: bool = False
-    speech: bool = False  # digits may be spoken too
+    speech: Speech | None = None  # the answer may be spoken too
     no_input: Escalation = Escalation()
     no_match: Escalation = Escalation()
     exits: Exits = field(default_factory=dict)

@@ -18,6 +18,7 @@ from gateway.dialplan.requests import (
     SurveyRequest,
     TransferRequest,
 )
+from gateway.dialplan.run import HearingFailed, Listen, PhraseHeard, SpeechBegan, SpeechLost
 from gateway.errors import RingbackError
 from media.clip import Clip
 from media.speech.synthesiser import SynthesisError
@@ -53,6 +54,12 @@ class CallControl(Protocol):
     def stop_audio(self) -> None:
         """Silence within one tick of the media clock. No-op when nothing plays."""
         ...
+
+    def pause_recording(self) -> None:
+        """From now on nothing that records this call has what is said."""
+        ...
+
+    def resume_recording(self) -> None: ...
 
     async def hang_up(self, cause: Cause) -> None:
         """End the call, or reject it when it wasn't answered."""
@@ -111,6 +118,19 @@ class Keys(Protocol):
     async def get(self) -> str: ...
 
 
+HeardHandler = Callable[[SpeechBegan | SpeechLost | PhraseHeard | HearingFailed], None]
+
+
+class Listener(Protocol):
+    """Hears one caller, and understands."""
+
+    def listen(self, wanted: Listen, on_heard: HeardHandler) -> None:
+        """Until `stop_listening`; `on_heard` is called on the event loop's thread."""
+        ...
+
+    def stop_listening(self) -> None: ...
+
+
 class Actions(Protocol):
     """What a run can ask for on one call. Each is cancelled when the caller hangs up.
 
@@ -125,12 +145,6 @@ class Actions(Protocol):
     async def record(self, request: RecordRequest, keys: Keys) -> Outcome: ...
     async def survey(self, request: SurveyRequest, keys: Keys) -> Outcome: ...
     async def exchange_context(self, request: ContextRequest) -> Outcome: ...
-
-    def listen(self, phrases: Sequence[str], language: str, on_phrase: Callable[[str], None]) -> None:
-        """Listen for `phrases`; `on_phrase` takes what was understood, on the event loop's thread."""
-        ...
-
-    def stop_listening(self) -> None: ...
 
 
 LookupHandler = Callable[[LookupRequest], Awaitable[Outcome]]
@@ -170,12 +184,6 @@ class NoActions:
 
     async def exchange_context(self, _request: ContextRequest) -> Outcome:
         return UNAVAILABLE
-
-    def listen(self, phrases: Sequence[str], language: str, on_phrase: Callable[[str], None]) -> None:
-        """Without a recogniser only keys are heard."""
-
-    def stop_listening(self) -> None:
-        """Nothing listens."""
 
 
 World = Callable[[], tuple[Mapping[str, Mapping[str, Any]], Mapping[str, str]]]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from gateway.callbacks.policy import CallbackPolicy
+from gateway.dialplan import callback_keys
 from gateway.dialplan import keygroups as group
 from gateway.dialplan import keytypes as key
 from gateway.dialplan.documents import YamlMap, YamlText, YamlValue, describe, shorten
@@ -191,6 +193,10 @@ QUEUE_KEYS: Final[Mapping[str, Key]] = MappingProxyType(
         "rejoin": key.duration(
             "who hung up and calls again within this has the old place", _DEFAULTS.rejoin_s, 0.0, 3600.0
         ),
+        "restart": group.choice(
+            "waiting callers, when the node was restarted: `callback`, `verified` numbers only, or `drop`",
+            _DEFAULTS.at_restart,
+        ),
         "music": Key(
             _music,
             {"anyOf": [NAME_SCHEMA, {"type": "array", "items": NAME_SCHEMA}]},
@@ -199,6 +205,7 @@ QUEUE_KEYS: Final[Mapping[str, Key]] = MappingProxyType(
         "announce": group.group("what waiting callers are told, and when", ANNOUNCE_KEYS),
         "connecting": group.group("what happens between the agent's answer and the talk", CONNECTING_KEYS),
         "record": group.group("which conversations are recorded", RECORD_KEYS, short="when"),
+        "callback": group.group("how callers are called back", callback_keys.KEYS),
         "keys": Key(
             _keys,
             {"type": "object", "propertyNames": {"pattern": f"^{_ONE_KEY.pattern}$"}},
@@ -252,20 +259,22 @@ def _queue(name: YamlText, fields: Fields, languages: tuple[str, ...]) -> QueueD
     found = group.read_group(fields, QUEUE_KEYS, languages)
     keys: Mapping[str, WaitingKey] = found["keys"]
     offer_key = next((k.key for k in keys.values() if k.action is KeyAction.CALLBACK), "")
+    callbacks = callback_keys.rules_of(found["callback"] or group.defaults(callback_keys.KEYS))
     return QueueDefinition(
         name.at,
-        _settings(name.text, found),
+        _settings(name.text, found, callbacks.policy),
         found["music"],
         _announce(found["announce"] or group.defaults(ANNOUNCE_KEYS), offer_key),
         _connecting(found["connecting"] or group.defaults(CONNECTING_KEYS)),
         _recording(found["record"] or group.defaults(RECORD_KEYS)),
+        callbacks,
         keys,
         found["match_language"],
         MappingProxyType(places),
     )
 
 
-def _settings(name: str, found: Mapping[str, Any]) -> QueueSettings:
+def _settings(name: str, found: Mapping[str, Any], callbacks: CallbackPolicy) -> QueueSettings:
     rise = found["priority_rise"]
     ring_s: float = found["ring"]
     strategy: Strategy = found["strategy"]
@@ -291,6 +300,8 @@ def _settings(name: str, found: Mapping[str, Any]) -> QueueSettings:
         service_level_s=found["service_level"],
         short_abandon_s=found["short_abandon"],
         rejoin_s=found["rejoin"],
+        at_restart=found["restart"],
+        callback_lease_s=callbacks.reach_s,
     )
 
 

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Final
 
 from gateway.agents.profile import AgentProfile
+from gateway.callbacks.policy import CallbackPolicy
 from gateway.dialplan.places import Position
 from gateway.dialplan.wording import Wording
 from gateway.queues.settings import QueueSettings
@@ -26,6 +27,9 @@ WELCOME: Final = _shipped("ringback.queue.welcome")
 CONNECTING: Final = _shipped("ringback.queue.connecting")
 RULES: Final = AnnouncementRules()
 CONSENT: Final = _shipped("ringback.recording")
+GREETING: Final = _shipped("ringback.callback.greeting")
+MESSAGE: Final = _shipped("ringback.callback.message")
+POLICY: Final = CallbackPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,17 @@ class WaitingKey:
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackRules:
+    """How the queue calls back. `greeting`: said to the customer who is dialled first; `message`: left on
+    their machine.
+    """
+
+    policy: CallbackPolicy = POLICY
+    greeting: Wording = GREETING
+    message: Wording = MESSAGE
+
+
+@dataclass(frozen=True, slots=True)
 class QueueDefinition:
     """A queue of the plan. `places`: where its keys stand."""
 
@@ -128,6 +143,7 @@ class QueueDefinition:
     announce: Announce = Announce()
     connecting: Connecting = Connecting()
     recording: RecordingPolicy = RecordingPolicy()
+    callback: CallbackRules = CallbackRules()
     keys: Mapping[str, WaitingKey] = field(default_factory=dict)
     match_language: bool = False  # callers get agents who speak their language (`language_skill`)
     places: Mapping[str, Position] = field(default_factory=dict)

@@ -50,11 +50,13 @@ class QueueRequest:
 
 @dataclass(frozen=True, slots=True)
 class CallbackRequest:
-    """A wish to be called back at `number`."""
+    """A wish to be called back at `number`. `identity`, `skills`: as of a place in the queue."""
 
     queue: str
     number: str
     language: str = ""
+    identity: str = ""
+    skills: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from gateway.call.cause import Cause
 from gateway.dialplan.exits import EXITS
+from gateway.dialplan.nodes import USUAL_SPEECH, Speech
 from gateway.dialplan.requests import Request
 from gateway.dialplan.wording import Prompt
 
@@ -97,12 +98,18 @@ class RunState:
     closing: int | None = None  # the Q.850 cause to end with when the audio has ended
     gone: bool = False  # the caller has hung up; only silent nodes run
     swallow: str = ""  # a terminator that may still come for digits that were complete without it
-    hearing: bool = False  # phrases are being listened for
+    hearing: bool = False  # what the caller says is being listened for
+    talking: bool = False  # the caller speaks
+    pending: str = ""  # what was understood and is being asked back
+    denied: tuple[str, ...] = ()  # what the caller has said no to, at this node
+    deaf: bool = False  # nothing can understand speech, at this node
+    private: bool = False  # secrets are being said or pressed: nothing is recorded
+    replayed: bool = False  # a prompt that a noise had cut off was begun again
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` makes an equal state of them. Secrets are in it."""
         values = asdict(self)
-        return {**values, "phase": self.phase.value, "path": list(self.path), "stack": list(values["stack"])}
+        return {**values, "phase": self.phase.value, "path": list(self.path), **_lists(values)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> RunState:
@@ -112,12 +119,17 @@ class RunState:
             "path": tuple(values["path"]),
             "facts": Facts(**values.get("facts", {})),
             "stack": tuple(Frame(**frame) for frame in values.get("stack", ())),
+            "denied": tuple(values.get("denied", ())),
         }
         return cls(**{**values, **made})
 
     def shown(self, masked: frozenset[str]) -> dict[str, Any]:
         """The variables as a person may see them. `masked`: those of the flow that hold secrets."""
         return {name: MASK if name in masked else value for name, value in self.variables.items()}
+
+
+def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(values[name]) for name in ("stack", "denied")}
 
 
 def observe(
@@ -169,10 +181,30 @@ class TimerFired:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """The caller speaks: really, and long enough. `PhraseHeard`, `SpeechLost` or `HearingFailed` follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechLost:
+    """It was no speech after all."""
+
+
+@dataclass(frozen=True, slots=True)
 class PhraseHeard:
-    """The recogniser understood something while phrases were listened for; "" when it understood nothing."""
+    """Something was understood; "" when nothing was. `confidence`: 0 to 1, the chance that it is right.
+
+    `others`: what else it may have been, the likelier first, with its confidence.
+    """
 
     text: str
+    confidence: float = 1.0
+    others: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HearingFailed:
+    """Speech can't be understood just now: the recogniser is broken or busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +236,10 @@ Event = (
     | AudioFailed
     | Digit
     | TimerFired
+    | SpeechBegan
+    | SpeechLost
     | PhraseHeard
+    | HearingFailed
     | Performed
     | Redirected
     | HungUp
@@ -252,15 +287,35 @@ class CancelTimer:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Listen for these phrases until `StopListening`; `PhraseHeard` may follow, more than once."""
+    """Listen until `StopListening`; events of speech may follow, more than once.
+
+    `phrases`: all that may be said, or of an open answer none; `meanings`: of each a number that it shares
+    with those that mean the same; `answer`: "phrases", or what sort of open answer. `secret`: nothing of it
+    may be kept or logged.
+    """
 
     phrases: tuple[str, ...]
     language: str
+    meanings: tuple[int, ...] = ()
+    answer: str = "phrases"
+    speech: Speech = USUAL_SPEECH
+    node: str = ""
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StopListening:
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """From here on what is said and pressed is secret: no recording has it, and no log."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRecording:
+    """It isn't any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +366,8 @@ Effect = (
     | CancelTimer
     | Listen
     | StopListening
+    | PauseRecording
+    | ResumeRecording
     | Perform
     | CancelAction
     | PassDigit
@@ -321,6 +378,7 @@ Effect = (
 OUTCOMES: Final = frozenset(
     {
         *("completed", "interrupted", "audio_failed", "matched", "no_input", "no_match", "failed"),
+        *("confirmed", "denied", "unheard"),
         *(
             "hung_up",
             "error",

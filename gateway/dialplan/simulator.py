@@ -48,12 +48,15 @@ from gateway.dialplan.run import (
     NodeLeft,
     OpenEarlyMedia,
     PassDigit,
+    PauseRecording,
     Perform,
     Performed,
     Phase,
     PhraseHeard,
     PlayPrompts,
+    ResumeRecording,
     RunState,
+    SpeechBegan,
     Started,
     StartTimer,
     StopAudio,
@@ -172,14 +175,22 @@ class Simulation:
             else:
                 self._happens(Digit(key))
 
-    def say(self, words: str) -> None:
-        """Say something; it comes to nothing where nobody listens for words."""
-        self.listen()
+    def say(self, words: str, confidence: float = 1.0, *, at_once: bool = False) -> None:
+        """Say something; it comes to nothing where nobody listens for words.
+
+        `confidence`: how sure the recogniser would be of it. Listens first unless `at_once`.
+        """
+        if not at_once:
+            self.listen()
         if self.over:
             return
-        self._did(f"says “{words}”")
+        words_shown = "•••" if self._secret() else words
+        sure = f" ({confidence:.0%} sure)" if confidence < 1.0 else ""
+        self._did(f"says “{words_shown}”{sure}")
         if self._phrases:
-            self._happens(PhraseHeard(words))
+            if at_once:
+                self._happens(SpeechBegan())
+            self._happens(PhraseHeard(words, confidence))
         else:
             self._did("isn't heard: nothing listens for words here")
 
@@ -285,9 +296,11 @@ class Simulation:
                 self._note_wait()
                 self._timer_due = None
             case Listen():
-                self._phrases = effect.phrases
+                self._phrases = effect.phrases or (f"<{effect.answer}>",)
             case StopListening():
                 self._phrases = ()
+            case PauseRecording() | ResumeRecording():
+                pass  # nothing is recorded here
             case Perform():
                 self._ask_world(effect)
             case CancelAction():

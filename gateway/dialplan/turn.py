@@ -27,9 +27,11 @@ from gateway.dialplan.run import (
     Listen,
     NodeLeft,
     OpenEarlyMedia,
+    PauseRecording,
     Perform,
     Phase,
     PlayPrompts,
+    ResumeRecording,
     RunState,
     StartTimer,
     StopAudio,
@@ -101,15 +103,23 @@ class Turn:
 
     # Phrases
 
-    def listen(self, phrases: tuple[str, ...]) -> None:
-        if phrases and not self.state.hearing:
-            self.effects.append(Listen(phrases, self.state.language))
+    def listen(self, wanted: Listen) -> None:
+        if not self.state.hearing:
+            self.effects.append(wanted)
             self.state = replace(self.state, hearing=True)
 
     def stop_listening(self) -> None:
         if self.state.hearing:
             self.effects.append(StopListening())
-            self.state = replace(self.state, hearing=False)
+            self.state = replace(self.state, hearing=False, talking=False)
+
+    # Secrets
+
+    def keep_private(self, private: bool) -> None:
+        """Whether what happens from here on is secret."""
+        if private != self.state.private:
+            self.effects.append(PauseRecording() if private else ResumeRecording())
+            self.state = replace(self.state, private=private)
 
     # Timers and actions
 

@@ -15,7 +15,7 @@ from gateway.dialplan.celtypes import BOOL, DOUBLE, INT, MAP, STRING, Scope, Typ
 from gateway.dialplan.expressions import CALLER, FIGURES, NO_FIGURES, ExpressionFailed
 from gateway.dialplan.model import DEFAULT_LANGUAGE, Plan
 from gateway.dialplan.places import Position
-from gateway.dialplan.queues import CONNECTING, WELCOME, QueueDefinition
+from gateway.dialplan.queues import CONNECTING, WELCOME, KeyAction, QueueDefinition
 from gateway.dialplan.templates import fill
 from gateway.dialplan.wording import Prompt, Recorded, Wording
 from gateway.queues.phrases import LongerReason, WaitKind, WaitPhrase
@@ -111,6 +111,18 @@ _FIGURES: Final[Mapping[str, Mapping[str, Type]]] = MappingProxyType(
         "ringback.queue.callback_offer": {"key": STRING},
         "ringback.queue.connecting": {},
         "ringback.queue.connecting_to": {},
+        "ringback.callback.confirm": {"number": STRING},
+        "ringback.callback.enter": {},
+        "ringback.callback.refused": {},
+        "ringback.callback.later": {},
+        "ringback.callback.closing": {},
+        "ringback.callback.kept": {},
+        "ringback.callback.kept_minutes": {"minutes": INT},
+        "ringback.callback.exists": {},
+        "ringback.callback.pending": {"position": INT},
+        "ringback.callback.cancelled": {},
+        "ringback.callback.greeting": {},
+        "ringback.callback.message": {},
         "ringback.recording": {},
         "ringback.key.star": {},
         "ringback.key.hash": {},
@@ -197,6 +209,21 @@ def consent_prompts(
     return _prompts(plan, wording, language, facts.values(), on_failure)
 
 
+def callback_prompts(
+    plan: Plan,
+    wording: Wording | str,
+    language: str,
+    facts: WaitingFacts,
+    figures: Mapping[str, Any] | None = None,
+    on_failure: FailureHandler = _ignore,
+) -> tuple[Prompt, ...]:
+    """What a caller or customer hears about a callback. `wording`: the plan's, or what follows
+    `ringback.callback.` in the key of a catalogue.
+    """
+    words = _key(f"ringback.callback.{wording}") if isinstance(wording, str) else wording
+    return _prompts(plan, words, language, {**facts.values(), **(figures or {})}, on_failure)
+
+
 def briefing_language(plan: Plan, agent: str) -> str:
     """The language in which an agent is told who is calling."""
     definition = plan.agents.get(agent)
@@ -278,9 +305,27 @@ def known_prompts(plan: Plan) -> Iterator[Prompt]:
             yield from sayings_to_prompts(plan, name, language, (Welcome(), *messages))
             yield from _prompts(plan, queue.recording.consent, language, {}, _ignore)
             yield from _known_connecting(plan, queue, language)
+        yield from _known_of_callbacks(plan, language)
     for language in dict.fromkeys(briefing_language(plan, agent) for agent in plan.agents):
         for queue in plan.queues.values():
             yield from _prompts(plan, queue.connecting.whisper, language, {}, _ignore)
+
+
+def _known_of_callbacks(plan: Plan, language: str) -> Iterator[Prompt]:
+    """Where callers can ask for one: what has nothing of theirs in it."""
+    if not any(queue.key_for(KeyAction.CALLBACK) for queue in plan.queues.values()):
+        return
+    for key in ("enter", "refused", "later", "closing", "kept", "exists", "cancelled"):
+        yield from _prompts(plan, _key(f"ringback.callback.{key}"), language, {}, _ignore)
+    for minutes in MINUTES_WARMED:
+        words = _key("ringback.callback.kept_minutes")
+        yield from _prompts(plan, words, language, {"minutes": minutes}, _ignore)
+    for position in range(1, POSITIONS_WARMED + 1):
+        words = _key("ringback.callback.pending")
+        yield from _prompts(plan, words, language, {"position": position}, _ignore)
+    for queue in plan.queues.values():
+        yield from _prompts(plan, queue.callback.greeting, language, {}, _ignore)
+        yield from _prompts(plan, queue.callback.message, language, {}, _ignore)
 
 
 def _known_connecting(plan: Plan, queue: QueueDefinition, language: str) -> Iterator[Prompt]:

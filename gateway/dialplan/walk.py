@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.call.cause import Cause
-from gateway.dialplan.asking import Failure, Reading, phrases_of, read_keys, wordings_of
+from gateway.dialplan.asking import (
+    Failure,
+    Reading,
+    phrases_of,
+    read_keys,
+    speech_of,
+    wordings_of,
+    yes_and_no,
+)
 from gateway.dialplan.exits import Default, resolve
 from gateway.dialplan.nodes import Asking, GatherNode, MenuNode
 from gateway.dialplan.places import Target
-from gateway.dialplan.run import Phase
+from gateway.dialplan.run import Listen, Phase
 from gateway.dialplan.turn import Turn
 from gateway.dialplan.wording import Wording
 
@@ -31,6 +39,7 @@ class Walk(Turn):
     def _leave(self, label: str | Target, outcome: str | None = None) -> None:
         """Take the exit `label`, written or not, or go where a case leads."""
         self.stop_listening()
+        self.keep_private(False)
         self.report(outcome or str(label))
         ends = isinstance(label, str) and resolve(self.node(), label) is Default.END
         target = self._where(label) if isinstance(label, str) else label
@@ -70,8 +79,7 @@ class Walk(Turn):
     def _ask(self, wordings: tuple[Wording, ...], node: Asking) -> None:
         if self.connect():
             self.play(self.prompts(wordings))
-            if node.barge_in:
-                self.listen(phrases_of(node, self.state.language))
+            self._hear(node)
 
     def _listen(self, node: Asking) -> None:
         """Wait for keys or words, after using up keys that were typed ahead."""
@@ -81,8 +89,32 @@ class Walk(Turn):
             self._collect(node, typed)
             return
         self.state = replace(self.state, phase=Phase.LISTENING)
-        self.listen(phrases_of(node, self.state.language))
+        self._hear(node)
         self.start_timer(node.inter_digit_timeout_s if self.state.collected else node.first_digit_timeout_s)
+
+    def _hear(self, node: Asking) -> None:
+        """Listen for what the caller says, where the node does and something can understand it."""
+        speech = speech_of(node, self.state.language)
+        if speech is None or self.state.deaf or self.state.collected:
+            return
+        if self.state.phase is Phase.SPEAKING and not (speech.barge_in and node.barge_in):
+            return
+        phrases = dict(phrases_of(node, self.state.language))
+        if self.state.pending:
+            phrases = {**yes_and_no(self.state.language), **phrases}
+        wanted = {text: meaning for text, meaning in phrases.items() if text not in self.state.denied}
+        numbers = {meaning: number for number, meaning in enumerate(dict.fromkeys(wanted.values()))}
+        self.listen(
+            Listen(
+                tuple(wanted),
+                self.state.language,
+                tuple(numbers[meaning] for meaning in wanted.values()),
+                "phrases" if wanted else speech.answer,
+                speech,
+                node.name,
+                isinstance(node, GatherNode) and node.mask,
+            )
+        )
 
     def _collect(self, node: Asking, digit: str) -> None:
         """Add one key to those being pressed."""
@@ -96,15 +128,19 @@ class Walk(Turn):
         else:
             self._fail(node, Failure.NO_MATCH)
 
-    def _matched(self, node: Asking, reading: Reading) -> None:
+    def _matched(self, node: Asking, reading: Reading, outcome: str = "matched") -> None:
         if isinstance(node, GatherNode):
-            if node.terminator and not self.state.collected.endswith(node.terminator):
+            if (
+                self.state.collected
+                and node.terminator
+                and not self.state.collected.endswith(node.terminator)
+            ):
                 self._expect_terminator(node.terminator)
             self.state = replace(self.state, collected="")
             self.remember({node.into: reading.digits})
-            self._leave("next", "matched")
+            self._leave("next", outcome)
         elif reading.target is not None:
-            self._leave(reading.target, "matched")
+            self._leave(reading.target, outcome)
 
     def _expect_terminator(self, key: str) -> None:
         if self.state.typed.startswith(key):
@@ -114,6 +150,8 @@ class Walk(Turn):
 
     def _fail(self, node: Asking, failure: Failure) -> None:
         self.report(failure.value)
+        self.stop_listening()
+        self.state = replace(self.state, pending="")
         failures = self.state.failures + 1
         if failures <= node.retries:
             self.state = replace(self.state, failures=failures, collected="", typed="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.api.ports import CallArchive, Floor
 from gateway.centre import ContactCentre
+from gateway.floor.callbacks import LiveCallbacks
 from gateway.floor.calls import LiveConversations, RecordingShelf
 from gateway.floor.offers import AgentOffers
 from gateway.floor.queueing import LiveQueues
@@ -17,4 +18,5 @@ def floor_of(centre: ContactCentre, archive: CallArchive) -> Floor:
         conversations=LiveConversations(centre),
         archive=archive,
         recordings=RecordingShelf(centre),
+        callbacks=LiveCallbacks(centre),
     )

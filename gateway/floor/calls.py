@@ -115,6 +115,9 @@ class LiveConversations:
             except Unreachable as error:
                 raise UnusableTarget(str(error)) from error
 
+    async def press(self, call_id: str, keys: str, *, by: str) -> None:  # noqa: ARG002  # the port's
+        self._talking(call_id).press(keys)
+
     async def hang_up(self, call_id: str, *, by: str) -> None:
         found = self._found(call_id)
         if found.conversation is not None and by == found.conversation.agent:

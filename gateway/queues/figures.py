@@ -48,6 +48,8 @@ class QueueFigures:
     callbacks_missed: int = 0  # given up after the last attempt
     callbacks_cancelled: int = 0  # by the customer, or for them
     callbacks_returned: int = 0  # the customer called again and waited on the line
+    callback_attempts: int = 0  # calls to customers
+    callback_attempts_answered: int = 0
     promises: int = 0  # callbacks kept that had been announced for a time
     promises_in_time: int = 0  # of them, not later than announced
     promise_error_sum_s: float = 0.0  # actual minus the middle of the band

@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 5.0
 FRESH_S: Final = 1.0
+SHARE: Final = 0.05
+"""At most about this share of the event loop's time goes into estimates, however many wait."""
+
 SAVE_EVERY_S: Final = 300.0
 
 
@@ -33,6 +36,7 @@ class Forecasts:
         self._estimator = Estimator()
         self._found: dict[str, Expectation] = {}
         self._found_at = 0.0
+        self._took_s = 0.0
         self._newcomers: dict[str, tuple[float, Estimate | None]] = {}
         runner.observe(lambda event: self._estimator.learn(event))
 
@@ -60,7 +64,7 @@ class Forecasts:
                 if loop.time() >= save_at:
                     save_at = loop.time() + SAVE_EVERY_S
                     await asyncio.to_thread(self._save, self._estimator.to_json())
-                await asyncio.sleep(EVERY_S)
+                await asyncio.sleep(max(EVERY_S, self._took_s / SHARE))
         finally:
             self._save(self._estimator.to_json())
 
@@ -69,6 +73,7 @@ class Forecasts:
         situation = self._situation()
         self._found = self._estimator.estimates(situation)
         self._found_at = situation.now
+        self._took_s = self._runner.now - situation.now
 
     def _situation(self) -> Situation:
         runner = self._runner
@@ -82,7 +87,7 @@ class Forecasts:
     def of(self, entry: str) -> Estimate | None:
         """What `entry` still has to wait; None when nobody knows."""
         found = self._found.get(entry)
-        if found is None and self._runner.now - self._found_at > FRESH_S:
+        if found is None and self._runner.now - self._found_at > max(FRESH_S, self._took_s / SHARE):
             self.refresh()  # it has just come; a burst of newcomers shares one reckoning
             found = self._found.get(entry)
         if not isinstance(found, Estimate):
@@ -101,7 +106,7 @@ class Forecasts:
         """
         now = self._runner.now
         asked_at, known = self._newcomers.get(queue, (-FRESH_S, None))
-        if now - asked_at >= FRESH_S:
+        if now - asked_at >= max(FRESH_S, self._took_s / SHARE):
             known = self._joining(queue)
             self._newcomers[queue] = (now, known)
         return known

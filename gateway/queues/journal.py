@@ -18,8 +18,10 @@ class JournalKind(Enum):
     """What happened. The details that each carries are listed behind it."""
 
     # Entries
-    # ENTERQUEUE. priority, skills, language, ani, dnis, identity, enqueued_at, callback
+    # ENTERQUEUE. priority, skills, language, ani, dnis, name, context, identity, enqueued_at, callback
     JOINED = "entry.joined"
+    # Open before a restart, and in its place again, as a callback. As JOINED; was: its state at the end
+    RESTORED = "entry.restored"
     REFUSED = "entry.refused"  # reason
     OFFERED = "entry.offered"  # offer
     RINGING = "entry.ringing"  # offer

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.agents.presence import AgentState, Presence
+from gateway.callbacks.policy import DialOutcome
 from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.queues.open_entries import CALLER_RETURNED, optional_number
 from gateway.queues.signals import Leaving, Miss, Refused
@@ -24,6 +25,7 @@ NO_QUEUE: Final = "none"
 
 _LEAVINGS: Final = frozenset(reason.value for reason in Leaving)
 _MISSES: Final = frozenset(reason.value for reason in Miss)
+_OUTCOMES: Final = frozenset(outcome.value for outcome in DialOutcome)
 _REFUSED: Final = frozenset(reason.value for reason in Refused)
 AGENT_STATES: Final = (
     Presence.LOGGED_OUT.value,
@@ -41,20 +43,30 @@ class JournalMeter:
     def __init__(self, metrics: Metrics, callbacks: Iterable[str] = ()) -> None:
         self._metrics = metrics
         self._callbacks = set(callbacks)
+        self._reached: set[str] = set()  # of them, those whose customer has answered
         self._estimates: dict[str, list[tuple[datetime, float]]] = {}  # what each waiting caller was told
 
     def observe(self, event: JournalEvent) -> None:
         """What happened."""
         match event.kind:
-            case JournalKind.JOINED if event.details.get("callback"):
+            case JournalKind.JOINED | JournalKind.RESTORED if event.details.get("callback"):
                 self._callbacks.add(event.entry)
             case JournalKind.CALLBACK_REQUESTED:
                 self._callbacks.add(event.entry)
                 self._estimates.pop(event.entry, None)
             case JournalKind.RETURNED if event.details.get("reason") == CALLER_RETURNED:
-                self._callbacks.discard(event.entry)
+                if event.entry not in self._reached:
+                    self._callbacks.discard(event.entry)
+            case JournalKind.CALLBACK_ANSWERED:
+                self._reached.add(event.entry)
+                self._metrics.callback_attempts.labels(event.queue, DialOutcome.ANSWERED.value).inc()
+            case JournalKind.CALLBACK_FAILED:
+                outcome = _bounded(event.details.get("outcome"), _OUTCOMES)
+                self._metrics.callback_attempts.labels(event.queue, outcome).inc()
             case JournalKind.REFUSED:
                 reason = _bounded(event.details.get("reason"), _REFUSED)
+                if reason == Refused.DUPLICATE.value:
+                    self._metrics.callbacks_duplicate_prevented.inc()
                 unknown = reason == Refused.UNKNOWN.value
                 self._metrics.queue_entries.labels(NO_QUEUE if unknown else event.queue, reason).inc()
             case JournalKind.ANNOUNCED:
@@ -77,6 +89,7 @@ class JournalMeter:
                 pass
 
     def _connected(self, event: JournalEvent) -> None:
+        self._reached.discard(event.entry)
         if event.entry in self._callbacks:
             self._callbacks.discard(event.entry)
             self._metrics.queue_entries.labels(event.queue, "called_back").inc()
@@ -94,6 +107,9 @@ class JournalMeter:
 
     def _ended(self, event: JournalEvent, outcome: str) -> None:
         self._metrics.queue_entries.labels(event.queue, outcome).inc()
+        self._reached.discard(event.entry)
+        if outcome == Leaving.MERGED.value:
+            self._metrics.callbacks_duplicate_prevented.inc()
         self._estimates.pop(event.entry, None)
         if outcome == Leaving.LOST.value:
             self._metrics.callers_lost.inc()

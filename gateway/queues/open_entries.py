@@ -53,6 +53,12 @@ class OpenEntry:
 CALLER_RETURNED: Final = "caller_returned"
 """Why RETURNED: the customer of a callback is on the line again, and waits."""
 
+CONNECTED_AT: Final = "connected_at"
+"""The detail of a CONNECTED entry: since when, in seconds since the epoch."""
+
+DIALLING: Final = "dialling"
+"""The detail of a callback whose customer's phone may be ringing: the number of the try."""
+
 _CLOSING: Final = frozenset(
     {JournalKind.REFUSED, JournalKind.ABANDONED, JournalKind.LEFT, JournalKind.FINISHED}
 )
@@ -71,6 +77,9 @@ def follow(entry: OpenEntry | None, event: JournalEvent) -> OpenEntry | None:
         return None
     if event.kind is JournalKind.JOINED:
         return _joined(event)
+    if event.kind is JournalKind.RESTORED:
+        found = _joined(event) if entry is None else _hung_up(_updated(entry, event))
+        return replace(found, state=_as_joined(event), agent="")
     if entry is None:
         return None
     details = event.details
@@ -83,10 +92,14 @@ def follow(entry: OpenEntry | None, event: JournalEvent) -> OpenEntry | None:
                 call_id = _call_of(entry, event)
                 return replace(entry, state=EntryState.WAITING, agent="", not_before=None, call_id=call_id)
             state = EntryState.CALLBACK_WAITING if entry.callback else EntryState.WAITING
-            return replace(entry, state=state, agent="", not_before=_not_before(entry, event))
+            return replace(_hung_up(entry), state=state, agent="", not_before=_not_before(entry, event))
         case JournalKind.CONNECTED:
             return replace(
-                entry, state=EntryState.CONNECTED, agent=event.agent, call_id=_call_of(entry, event)
+                entry,
+                state=EntryState.CONNECTED,
+                agent=event.agent,
+                call_id=_call_of(entry, event),
+                details={**entry.details, CONNECTED_AT: event.at.timestamp()},
             )
         case JournalKind.OVERFLOWED | JournalKind.MOVED:
             return replace(entry, queue=event.queue, joined_at=event.at.timestamp())
@@ -100,26 +113,37 @@ def follow(entry: OpenEntry | None, event: JournalEvent) -> OpenEntry | None:
             return _updated(entry, event)
         case JournalKind.CALLBACK_DIALLED:
             attempts = int(number_of(details, "attempt", entry.attempts))
-            return replace(entry, state=EntryState.CALLBACK_DIALING, attempts=attempts)
+            dialling = {**entry.details, DIALLING: attempts}
+            return replace(entry, state=EntryState.CALLBACK_DIALING, attempts=attempts, details=dialling)
         case JournalKind.CALLBACK_FAILED:
             next_at = optional_number(details, "next_at")
-            return replace(entry, state=EntryState.CALLBACK_WAITING, not_before=next_at, agent="")
+            return replace(_hung_up(entry), state=EntryState.CALLBACK_WAITING, not_before=next_at, agent="")
         case _:
             return entry
 
 
 def _joined(event: JournalEvent) -> OpenEntry:
-    details = event.details
     at = event.at.timestamp()
     entry = OpenEntry(
         id=event.entry,
         queue=event.queue,
-        state=EntryState.CALLBACK_WAITING if details.get("callback") else EntryState.WAITING,
+        state=_as_joined(event),
         enqueued_at=at,
         joined_at=at,
         call_id=event.call_id,
     )
     return _updated(entry, event)
+
+
+def _hung_up(entry: OpenEntry) -> OpenEntry:
+    """Nobody is being dialled for it."""
+    if DIALLING not in entry.details:
+        return entry
+    return replace(entry, details={name: v for name, v in entry.details.items() if name != DIALLING})
+
+
+def _as_joined(event: JournalEvent) -> EntryState:
+    return EntryState.CALLBACK_WAITING if event.details.get("callback") else EntryState.WAITING
 
 
 def _updated(entry: OpenEntry, event: JournalEvent) -> OpenEntry:

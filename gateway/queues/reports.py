@@ -33,6 +33,7 @@ class _Entry:
     since: datetime | None
     again: bool = False
     callback: bool = False
+    reached: bool = False  # its customer was called, and is on the line
     connected_at: datetime | None = None
     agent: str = ""
     held_at: datetime | None = None
@@ -57,6 +58,7 @@ _LEAVINGS: Final = {
     "left_empty": "left_empty",
     "removed": "removed",
     "lost": "lost",
+    "merged": "left_by_key",  # has a callback here already, and kept that one
 }
 _CALLBACK_LEAVINGS: Final = {
     "cancelled": "callbacks_cancelled",
@@ -93,6 +95,7 @@ class Figures:
         self._last_at: datetime | None = None
         self._handlers: Final[Mapping[JournalKind, Callable[[JournalEvent], None]]] = {
             JournalKind.JOINED: self._joined,
+            JournalKind.RESTORED: self._restored,
             JournalKind.REFUSED: self._refused,
             JournalKind.OFFERED: self._offered,
             JournalKind.MISSED: self._missed,
@@ -107,6 +110,8 @@ class Figures:
             JournalKind.ANNOUNCED: self._announced,
             JournalKind.CALLBACK_REQUESTED: self._callback,
             JournalKind.CALLBACK_UPDATED: self._callback,
+            JournalKind.CALLBACK_FAILED: self._tried,
+            JournalKind.CALLBACK_ANSWERED: self._tried,
             JournalKind.RETURNED: self._returned,
             JournalKind.HELD: self._held,
             JournalKind.RESUMED: self._resumed,
@@ -166,6 +171,10 @@ class Figures:
         self._queue(event.queue, event.at).offered += 1
         if event.details.get("callback"):
             self._ask(entry, event)
+
+    def _restored(self, event: JournalEvent) -> None:
+        if event.details.get("callback"):
+            self._ask(self._known(event), event)
 
     def _refused(self, event: JournalEvent) -> None:
         self._queue(event.queue, event.at).refused += 1
@@ -249,10 +258,19 @@ class Figures:
         if low_s is not None and high_s is not None:
             entry.promised = (event.at, low_s, high_s)
 
+    def _tried(self, event: JournalEvent) -> None:
+        entry = self._known(event)
+        entry.reached = event.kind is JournalKind.CALLBACK_ANSWERED
+        figures = self._queue(entry.queue, event.at)
+        figures.callback_attempts += 1
+        figures.callback_attempts_answered += entry.reached
+
     def _returned(self, event: JournalEvent) -> None:
         if event.details.get("reason") != CALLER_RETURNED:
             return  # an offer came to nothing; that is counted already
         entry = self._known(event)
+        if entry.reached:
+            return  # by us: a promise that is being kept
         entry.callback, entry.promised = False, None
         entry.since, entry.again = event.at, True
         self._queue(entry.queue, event.at).callbacks_returned += 1

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, assert_never
+from dataclasses import replace
+from typing import Any, Final, Protocol, assert_never
 
 import structlog
 
 from gateway.clock import SteadyEpoch
+from gateway.faults import point
 from gateway.queues.engine import QueueEngine
 from gateway.queues.journal import Journal, JournalEvent, JournalKind
 from gateway.queues.settings import QueueSettings
@@ -36,6 +38,8 @@ from gateway.queues.signals import (
 from gateway.queues.views import AgentView, EntryView, QueueView
 
 log = structlog.get_logger(__name__)
+
+_ENTERING: Final = frozenset({JournalKind.JOINED, JournalKind.RESTORED})
 
 
 class Waiter(Protocol):
@@ -84,8 +88,10 @@ class QueueRunner:
         self._waiters: dict[str, Waiter] = {}
         self._calls: dict[str, str] = {}
         self._refused: dict[str, Refused] = {}
+        self._known: dict[str, Mapping[str, Any]] = {}  # of those who are entering
         self._events: deque[Event] = deque()
         self._busy = False
+        self._keeps_places = False
         self._alarm: Cancellable | None = None
         self._alarm_at: float | None = None
         self._settings: dict[str, QueueSettings] = {}
@@ -98,11 +104,18 @@ class QueueRunner:
         """Who rings agents; before the first agent logs in."""
         self._offers = offers
 
-    def enter(self, enqueue: Enqueue, waiter: Waiter, call_id: str) -> Refused | None:
-        """A place for `waiter`, at once; or why there is none. The place is given up by Leave or Finished."""
+    def enter(
+        self, enqueue: Enqueue, waiter: Waiter, call_id: str, known: Mapping[str, Any] | None = None
+    ) -> Refused | None:
+        """A place for `waiter`, at once; or why there is none. The place is given up by Leave or Finished.
+
+        `known`: what else a restart has to know of the entry, as `JournalKind.JOINED` lists it. Plain JSON.
+        """
         self._waiters[enqueue.entry] = waiter
         self._calls[enqueue.entry] = call_id
+        self._known[enqueue.entry] = known or {}
         self.post(enqueue)
+        self._known.pop(enqueue.entry, None)
         return self._refused.pop(enqueue.entry, None)
 
     def post(self, event: Event) -> None:
@@ -141,10 +154,23 @@ class QueueRunner:
         for observer in self._observers:
             observer(event)
 
+    def keep_places(self) -> None:
+        """The node stops, and its calls are ended: places stay open, for the next start to take up."""
+        self._keeps_places = True
+
+    @property
+    def keeps_places(self) -> bool:
+        return self._keeps_places
+
     def forget(self, entry: str) -> None:
         """The waiter of `entry` is out; call it when its visit is over."""
         self._waiters.pop(entry, None)
         self._calls.pop(entry, None)
+
+    def hand_over(self, entry: str, waiter: Waiter, call_id: str) -> None:
+        """Somebody else waits at `entry` from now on: a caller's callback, or the customer who was called."""
+        self._waiters[entry] = waiter
+        self._calls[entry] = call_id
 
     async def settled(self) -> bool:
         """Everything so far is on disk. False when the database is away: promise nothing."""
@@ -186,6 +212,10 @@ class QueueRunner:
         """From 1; None for one that has no place (any more)."""
         return self._engine.position(entry)
 
+    def callback_of(self, queue: str, identity: str) -> str | None:
+        """The live callback of this identity in this queue."""
+        return self._engine.callback_of(queue, identity) if identity else None
+
     def agent(self, agent: str) -> AgentView | None:
         return self._engine.agent(agent)
 
@@ -207,11 +237,15 @@ class QueueRunner:
     # ---- inside
 
     def _take(self, event: Event) -> None:
-        for effect in self._engine.handle(event, self._clock.now()):
+        point("told", event)
+        effects = self._engine.handle(event, self._clock.now())
+        point("decided", event)
+        for effect in effects:
             try:
                 self._perform(effect)
             except Exception:  # one handler's fault mustn't keep the other effects from being carried out
                 log.exception("queue_effect_failed", effect=type(effect).__name__)
+            point("carried_out", effect)
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -253,6 +287,8 @@ class QueueRunner:
             agent=effect.agent,
             details=effect.details,
         )
+        if effect.kind in _ENTERING and (known := self._known.get(effect.entry)):
+            event = replace(event, details={**known, **effect.details})
         self.write(event)
 
     def _set_alarm(self) -> None:

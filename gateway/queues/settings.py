@@ -34,6 +34,16 @@ class Staffing(Enum):
     ON_DUTY = "on_duty"  # somebody is logged in and not on break: idle, on a call or in wrap-up
 
 
+class AtRestart(Enum):
+    """What becomes of waiting callers whose call a restart of the node ended. The values are how plans spell
+    them. Who isn't called back has the old place for `rejoin_s`, if they call again.
+    """
+
+    CALLBACK = "callback"  # they are called back at the number that they called from
+    VERIFIED = "verified"  # if that number is known to be theirs
+    DROP = "drop"  # they aren't
+
+
 @dataclass(frozen=True, slots=True)
 class Relaxation:
     """After `after_s` of waiting, `skills` are the minimum levels; one that is left out stays as it was, and
@@ -77,3 +87,7 @@ class QueueSettings:
     service_level_s: float = 20.0
     short_abandon_s: float = 5.0  # who hangs up sooner isn't held against the queue, but in Asterisk's SL2
     rejoin_s: float = 60.0  # a caller who hung up and calls again within this gets the old place back
+    at_restart: AtRestart = AtRestart.CALLBACK
+    callback_lease_s: float = (
+        0.0  # what an offer of a callback may take beyond: its customer is dialled first
+    )

@@ -29,6 +29,7 @@ class Leaving(Enum):
     CANCELLED = "cancelled"  # a callback that its customer, or somebody for them, cancelled
     MERGED = "merged"  # the customer has a live callback in this queue, which was updated instead
     EXHAUSTED = "exhausted"  # a callback after its last attempt
+    RESTARTED = "restarted"  # the node was restarted, and the caller can't be called back, by rule or number
     LOST = "lost"  # a fault of ours; `ringback_callers_lost_total`, which must stay 0
 
 
@@ -67,6 +68,7 @@ class Enqueue:
     whatever the capacity and staffing (transfers by agents, entries of before a restart), as callbacks do.
     A callback whose identity has a live one in the queue isn't made: that one gets the earlier enqueue time
     and the new `not_before`, and this is refused as DUPLICATE (`QueueEngine.callback_of` names that one).
+    `restored`: it was open before a restart, and is journalled as RESTORED.
     """
 
     entry: str
@@ -81,6 +83,16 @@ class Enqueue:
     callback: bool = False
     not_before: float | None = None
     forced: bool = False
+    restored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeepPlace:
+    """Whoever this is was in the queue, and gets the place back if they call within its `rejoin_s`."""
+
+    queue: str
+    identity: str
+    enqueued_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +282,7 @@ class Tick:
 
 Event = (
     Enqueue
+    | KeepPlace
     | Leave
     | SetPriority
     | Move

@@ -27,6 +27,7 @@ class CallFilter:
     result: CallResult | None = None
     since: datetime | None = None
     until: datetime | None = None
+    agent: str | None = None  # whose leg it is: what they were rung for, not who called
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class CallStore:
             query = query.where(calls.c.started_at >= wanted.since)
         if wanted.until is not None:
             query = query.where(calls.c.started_at < wanted.until)
+        if wanted.agent is not None:
+            query = query.where(calls.c.attributes["agent"].as_string() == wanted.agent)
         if after is not None:
             query = query.where(
                 tuple_(calls.c.started_at, calls.c.leg_id) < tuple_(after.started_at, after.leg_id)

@@ -6,7 +6,7 @@ same transaction. There are never more rows than callers and callbacks that wait
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -30,12 +30,13 @@ class EntryStore:
         self._database = database
         self._node = node
 
-    async def load_open(self, node: str | None = None) -> Sequence[OpenEntry]:
+    async def load_open(self, node: str | None = None, *, but: Collection[str] = ()) -> Sequence[OpenEntry]:
         """Those that were open when the last event was stored, in the order of their enqueue times.
 
         `node`: only those that this node had; None for all, since a node may come back under another name.
+        `but`: without those of these nodes.
         """
-        query = select(queue_entries)
+        query = select(queue_entries).where(queue_entries.c.node.not_in(but))
         if node is not None:
             query = query.where(queue_entries.c.node == node)
         async with self._database.transaction("read") as connection:

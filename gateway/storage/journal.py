@@ -18,6 +18,7 @@ from typing import Protocol, Self
 
 import structlog
 
+from gateway.faults import point
 from gateway.queues.journal import JournalEvent, StoredEvent
 from gateway.storage.database import StorageError, StorageRefused
 from gateway.storage.plain import plain
@@ -162,6 +163,7 @@ class JournalWriter:
                 return False
         batch = list(itertools.islice(self._queue, self._patience.batch))
         began_at, self._oldest_at = self._oldest_at, None
+        point("journal.writing")
         try:
             refused = await self._write(batch)
         except StorageError:
@@ -177,6 +179,7 @@ class JournalWriter:
             self._durable_id = batch[-1].id
         if self._queue and self._oldest_at is None:
             self._oldest_at = began_at
+        point("journal.settling")
         self._settle(True)
         self._metrics.journal_unsaved.set(len(self._queue))
         if began_at is not None:

@@ -9,10 +9,13 @@ from typing import Any, Final
 
 from sqlalchemy import RowMapping, Select, func, insert, or_, select, tuple_
 
+from gateway.faults import point
 from gateway.queues.journal import JournalEvent, JournalKind, StoredEvent
+from gateway.queues.open_entries import OpenEntry
 from gateway.storage.database import Database
 from gateway.storage.entries import EntryStore, OpenBook
 from gateway.storage.plain import plain, text
+from gateway.storage.presences import KnownPresence, PresenceStore
 from gateway.storage.tables import journal
 
 PAGE: Final = 500
@@ -43,6 +46,7 @@ class JournalStore:
         self._database = database
         self._node = node
         self._entries = EntryStore(database, node)
+        self._presences = PresenceStore(database, node)
         self._book: OpenBook | None = None
 
     # ---- writing, by the one writer of this node
@@ -62,7 +66,11 @@ class JournalStore:
         changes = self._book.changes(stored.event for stored in events)
         async with self._database.transaction("write") as connection:
             await connection.execute(insert(journal), [_to_row(stored) for stored in events])
+            point("journal.inserted")
             await self._entries.save(connection, changes)
+            await self._presences.save(connection, [stored.event for stored in events])
+            point("journal.folded")
+        point("journal.committed")
         self._book.take(changes)
 
     async def missing(self, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
@@ -76,6 +84,22 @@ class JournalStore:
         async with self._database.transaction("read") as connection:
             known = {(node, number) for node, number in await connection.execute(query)}
         return tuple(stored for stored in events if (stored.node, stored.id) not in known)
+
+    # ---- what the last run left
+
+    async def open_entries(self, neighbours: Collection[str] = ()) -> Sequence[OpenEntry]:
+        """This node's entries that are open.
+
+        In SQLite those of every other name too but of `neighbours`: the file is one site's, and a node may
+        come back under another name, as a container does.
+        """
+        if self._database.dialect == "postgresql":
+            return await self._entries.load_open(self._node)
+        return await self._entries.load_open(but=neighbours)
+
+    async def presences(self) -> Sequence[KnownPresence]:
+        """What this node's agents chose last, without those who are logged out."""
+        return await self._presences.load()
 
     # ---- reading
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -126,4 +127,30 @@ queue_entries = Table(
     Column("agent", String(255), nullable=False),
     Column("envelope", String(64), nullable=False),
     Column("details", JSON, nullable=False),
+)
+
+# Whose the name of a node is: one process at a time (`gateway.storage.lease`).
+node_leases = Table(
+    "node_leases",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("token", String(64), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("space", String(128), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("born", BigInteger, nullable=False),
+    Column("beats", BigInteger, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("released", Boolean, nullable=False),
+)
+
+# What each agent chose last; written with the journal, so that a restart needn't read all of it.
+agent_presence = Table(
+    "agent_presence",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("agent", String(255), primary_key=True),
+    Column("presence", String(32), nullable=False),
+    Column("reason", String(255), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )

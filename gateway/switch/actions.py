@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.call.screen import CallbackPromised, screen_of
+from gateway.callbacks.numbers import NumberRefused
+from gateway.callbacks.request import CallbackFault, CallbackRefused, CallbackWish
 from gateway.dialplan.ports import UNAVAILABLE, Keys, LookupHandler, NoActions, Outcome
-from gateway.dialplan.requests import DialRequest, QueueRequest, RecordRequest
+from gateway.dialplan.requests import CallbackRequest, DialRequest, QueueRequest, RecordRequest
 from gateway.switch.conversation_ends import BlindTransfer, ConversationEnd, ToFlow, ToNumber, ToQueue
 from gateway.switch.dialling import TRANSFER_RING_S, Dialling
 from gateway.switch.live_calls import Stage
@@ -34,6 +37,35 @@ class CallActions(NoActions):
 
     async def queue(self, request: QueueRequest, keys: Keys) -> Outcome:
         return self._back(await QueueVisit(request, keys, self._visitor, self._parts.queues).run())
+
+    async def call_back(self, request: CallbackRequest) -> Outcome:
+        visitor, caller = self._visitor, self._visitor.leg.remote
+        wish = CallbackWish(
+            queue=request.queue,
+            number=request.number,
+            name=caller.display_name,
+            identity=request.identity,
+            language=request.language,
+            skills=request.skills,
+            source="dialplan",
+            asked_in=visitor.call_id,
+            caller_id=visitor.leg.local.number,
+            context=visitor.context(),
+        )
+        try:
+            pending, new = await self._parts.queues.callbacks.request(wish)
+        except NumberRefused as refused:
+            visitor.log.info("callback_refused", queue=request.queue, reason=refused.fault.value)
+            return Outcome("refused")
+        except CallbackRefused as refused:
+            visitor.log.info("callback_refused", queue=request.queue, reason=refused.fault.value)
+            unavailable = refused.fault in (CallbackFault.UNKNOWN_QUEUE, CallbackFault.NOT_STORED)
+            return UNAVAILABLE if unavailable else Outcome("refused")
+        callback = pending.callback
+        screen_of(visitor.leg).show_callback_promised(
+            CallbackPromised(request.queue, callback.id, callback.number.dialled, callback.promised_s)
+        )
+        return Outcome("next" if new else "duplicate", callback.id)
 
     async def dial(self, request: DialRequest, keys: Keys) -> Outcome:
         visitor = self._visitor

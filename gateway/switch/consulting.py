@@ -10,6 +10,7 @@ from gateway.call.leg import Party
 from gateway.errors import DialError
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import SetEngaged
+from gateway.switch.browser_lines import SCHEME, Connections
 from gateway.switch.conversation_ends import ToAgent, ToFlow, ToNumber, ToQueue
 from gateway.switch.conversation_parts import Consultation, Reached, Unreachable
 from gateway.switch.dialling import Addresses
@@ -21,16 +22,24 @@ class Consulting:
     """The `Reach` of conversations: another agent, or a number. A queue or a flow has nobody to talk to."""
 
     def __init__(
-        self, runner: QueueRunner, lines: AgentLines, outbound: Outbound, addresses: Addresses
+        self,
+        runner: QueueRunner,
+        lines: AgentLines,
+        browsers: Connections,
+        outbound: Outbound,
+        addresses: Addresses,
     ) -> None:
         self._runner = runner
         self._lines = lines
+        self._browsers = browsers
         self._outbound = outbound
         self._addresses = addresses
 
     async def __call__(self, consultation: Consultation, /) -> Reached:
         try:
             match consultation.target:
+                case ToAgent(name) if self._runner.agent(name) is None and self._browsers.connected(name):
+                    return await self._supervisor(name, consultation)
                 case ToAgent(agent):
                     return await self._agent(agent, consultation)
                 case ToNumber(number):
@@ -46,6 +55,16 @@ class Consulting:
                     assert_never(consultation.target)
         except (DialError, ValueError) as error:
             raise Unreachable(str(error)) from error
+
+    async def _supervisor(self, name: str, consultation: Consultation) -> Reached:
+        """Whoever isn't an agent but has connected a browser: at the wallboard."""
+        leg = await self._outbound.place(
+            SCHEME + name,
+            call_id=consultation.call.call_id,
+            caller=Party(consultation.call.call_id),
+            attributes={"supervisor": name},
+        )
+        return Reached(DialledLine(leg))
 
     async def _agent(self, agent: str, consultation: Consultation) -> Reached:
         view = self._runner.agent(agent)

@@ -9,7 +9,7 @@ from gateway.call.leg import CallLeg
 from gateway.dialplan.model import Prompt
 from gateway.dialplan.ports import PromptUnavailable
 from gateway.dialplan.prompts import PlanPrompts
-from gateway.switch.ports import OpenPlayer, Playback, Player
+from gateway.switch.ports import KeepsPrivate, OpenPlayer, Playback, Player
 from media.clip import Clip
 from media.playback import PlaybackEnd
 
@@ -22,6 +22,12 @@ class LegControl:
         self._prompts = prompts
         self._open_player = open_player
         self._player: Player | None = None
+        self._private = False
+
+    @property
+    def player(self) -> Player | None:
+        """What plays the prompts; None before the first."""
+        return self._player
 
     async def answer(self) -> None:
         await self._leg.answer()
@@ -40,11 +46,25 @@ class LegControl:
         if self._player is None:
             # Not before the first audio: a call that is turned away takes no place on the bridge.
             self._player = self._open_player(self._leg)
+            self._apply_privacy()
         return self._player.play(clips)
 
     def stop_audio(self) -> None:
         if self._player is not None:
             self._player.stop()
+
+    def pause_recording(self) -> None:
+        self._private = True
+        self._apply_privacy()
+
+    def resume_recording(self) -> None:
+        self._private = False
+        self._apply_privacy()
+
+    def _apply_privacy(self) -> None:
+        player: object = self._player
+        if isinstance(player, KeepsPrivate):
+            player.keep_private(self._private)
 
     async def hang_up(self, cause: Cause) -> None:
         await self._leg.hang_up(cause)

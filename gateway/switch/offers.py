@@ -84,6 +84,16 @@ class QueuedCall(Protocol):
         """For the INVITE to the agent's phone."""
         ...
 
+    def asked(self, offer: Offer) -> bool:
+        """An agent is reserved: whether to ring them now. False: the call has something to do first, and
+        posts what came of it; until then only `withdrawn` is said of this offer.
+        """
+        ...
+
+    def withdrawn(self, offer: str) -> None:
+        """The engine took back an offer for which `asked` was False."""
+        ...
+
     async def brief(self, agent: AgentProfile) -> Briefing:
         """What the agent is to be told."""
         ...
@@ -145,6 +155,7 @@ class OfferDesk:
         self._tasks = asyncio.TaskGroup()
         self._calls: dict[str, QueuedCall] = {}
         self._offers: dict[str, _Ringing] = {}
+        self._held: dict[str, QueuedCall] = {}  # offers whose agent isn't asked yet
         self._watchers: list[OfferWatcher] = []
         runner.attach(self)
 
@@ -162,6 +173,10 @@ class OfferDesk:
     def register(self, entry: str, call: QueuedCall) -> None:
         """`call` waits at `entry`: before the entry joins."""
         self._calls[entry] = call
+
+    def settle(self, offer: str) -> None:
+        """Something has come of an offer for which `asked` was False."""
+        self._held.pop(offer, None)
 
     def call_at(self, entry: str) -> QueuedCall | None:
         """Who waits there, or talks."""
@@ -202,11 +217,16 @@ class OfferDesk:
                 OfferMissed(offer.offer, Miss.CALLER_GONE if call is None else Miss.UNREACHABLE)
             )
             return
+        if not call.asked(offer):
+            self._held[offer.offer] = call
+            return
         ringing = _Ringing(self, offer, call, agent.profile)
         self._offers[offer.offer] = ringing
         ringing.task = self._tasks.create_task(ringing.run(), name=f"offer-{offer.offer}")
 
     def cancel(self, cancelled: CancelOffer) -> None:
+        if (held := self._held.pop(cancelled.offer, None)) is not None:
+            held.withdrawn(cancelled.offer)
         if (ringing := self._offers.get(cancelled.offer)) is not None:
             ringing.cancel(cancelled.reason)
 

@@ -31,6 +31,7 @@ from gateway.switch.control import LegControl
 from gateway.switch.conversation_ends import Target as Destination
 from gateway.switch.conversation_ends import ToAgent, ToFlow, ToNumber, ToQueue
 from gateway.switch.dialling import Addresses
+from gateway.switch.listening import OpenListener, keep_nothing
 from gateway.switch.live_calls import LiveCall, LiveCalls
 from gateway.switch.outbound import Outbound, OutboundLeg
 from gateway.switch.ports import CallObserver, OpenPlayer
@@ -54,6 +55,7 @@ class OriginationParts:
     act: MakeActions
     active: Callable[[], ActivePlan]
     world: World
+    open_listener: OpenListener | None = None
 
 
 class Originations:
@@ -91,6 +93,14 @@ class Originations:
         self._tasks.create_task(call.run(ring_s, agent), name=f"call-{call_id}")
         return live
 
+    async def carry_on(self, leg: OutboundLeg, live: LiveCall, connect: Destination) -> None:
+        """Somebody else's call, answered already, is connected with `connect`; returns when that is over."""
+        call = _Originated(self._parts, leg, live, connect)
+        try:
+            await call.serve()
+        finally:
+            call.close()
+
     def _address(self, to: ToNumber | ToAgent) -> str:
         if isinstance(to, ToNumber):
             return self._parts.addresses.of(to.number)
@@ -120,16 +130,20 @@ class _Originated:
         """Raises nothing but CancelledError."""
         try:
             if await self._answered(ring_s):
-                await self._serve()
+                await self.serve()
         except Exception as fault:  # noqa: BLE001  # whatever it is, it ends this call and no other
             self._parts.observer.internal_error()
             self._log.exception("originated_call_fault", error=str(fault))
         finally:
-            self._control.close()
+            self.close()
             self._leg.retire()
             self._parts.live_calls.close(self._live.view.call_id)
             if agent:
                 self._parts.runner.post(SetEngaged(agent, False))
+
+    def close(self) -> None:
+        """Its audio is ours no more."""
+        self._control.close()
 
     async def _answered(self, ring_s: float) -> bool:
         try:
@@ -145,7 +159,7 @@ class _Originated:
         except TimeoutError:
             return False
 
-    async def _serve(self) -> None:
+    async def serve(self) -> None:
         """Until whoever answered has hung up, or there is nothing left to do for them."""
         visitor = Visitor(
             self._live.view.call_id, self._leg, self._control, self._active, self._log, self._live
@@ -183,6 +197,9 @@ class _Originated:
     async def _run(self, flow: str, actions: CallActions) -> None:
         route = Route(DnisPattern(ANY), Target(flow, _PLACE), _PLACE, answer=True)
         control = _AnsweredAlready(self._leg, self._active.prompts, self._parts.open_player)
+        listener = None
+        if self._parts.open_listener is not None:
+            listener = self._parts.open_listener(self._leg, control, keep_nothing, self._log)
         self._executor = Executor(
             self._active.plan,
             route,
@@ -191,12 +208,15 @@ class _Originated:
             on_outcome=self._parts.observer.node_left,
             facts=self._facts(),
             actions=actions,
+            listener=listener,
             world=self._parts.world,
         )
         control.executor = self._executor
         try:
             await self._executor.run()
         finally:
+            if listener is not None:
+                listener.close()
             control.close()
 
     def _facts(self) -> Facts:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from gateway.call.cause import Cause
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import CallLeg
 from gateway.dialplan.run import NodeLeft
+from media.answering import AnsweredBy
 from media.clip import Clip
 from media.playback import PlaybackEnd
 
@@ -39,6 +40,15 @@ class Player(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class KeepsPrivate(Protocol):
+    """A player whose call is recorded."""
+
+    def keep_private(self, private: bool) -> None:
+        """While `private`, silence is recorded in place of what is said."""
+        ...
+
+
 class PortPlayer(Player, Protocol):
     """A player with a place on the bridge, for whoever connects it: `media.player.Player` is one."""
 
@@ -57,6 +67,23 @@ class Connector(Protocol):
         """`sink` no longer hears `source`. Nothing happens when it didn't."""
         ...
 
+
+class AnswerEar(Protocol):
+    """Listens to a leg that was answered just now: `media.answer_ear.AnswerEar` is one."""
+
+    async def answered_by(self) -> AnsweredBy:
+        """The verdict, in a few seconds."""
+        ...
+
+    async def ready_for_message(self) -> None:
+        """Until a machine has said its piece."""
+        ...
+
+    def close(self) -> None: ...
+
+
+OpenEar = Callable[[CallLeg], AnswerEar]
+"""Makes an ear on the leg. Called on the event loop; returns at once."""
 
 OpenPlayer = Callable[[CallLeg], Player]
 """Makes a player whose audio goes to the leg. Called on the event loop; returns at once."""

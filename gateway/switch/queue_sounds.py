@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import structlog
 
@@ -16,11 +16,13 @@ from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.waiting_words import (
     WaitingFacts,
     briefing_language,
+    callback_prompts,
     connecting_prompts,
     consent_prompts,
     sayings_to_prompts,
     whisper_prompts,
 )
+from gateway.dialplan.wording import Wording
 from gateway.queues.waiting import Saying
 from gateway.switch.offers import Briefing
 from media import tone
@@ -68,6 +70,18 @@ class QueueSounds:
         """What a caller is told when a recording begins; None when the plan has nothing said."""
         clips = await self._clips(active, consent_prompts(active.plan, queue, language, facts, _unsayable))
         return clips[0] if clips else None
+
+    async def callback(
+        self,
+        active: ActivePlan,
+        words: str | Wording,
+        language: str,
+        facts: WaitingFacts,
+        figures: Mapping[str, Any],
+    ) -> tuple[Clip, ...]:
+        """What is said about a callback; `words` as for `callback_prompts`."""
+        prompts = callback_prompts(active.plan, words, language, facts, figures, _unsayable)
+        return await self._clips(active, prompts)
 
     async def brief(
         self, active: ActivePlan, queue: QueueDefinition, agent: AgentProfile, facts: WaitingFacts

@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 from uuid import uuid4
 
 from structlog.typing import FilteringBoundLogger
@@ -24,12 +25,16 @@ from gateway.agents.profile import AgentProfile
 from gateway.call.leg import CallLeg, Headers, Party
 from gateway.call.screen import screen_of
 from gateway.call.state import LegState
+from gateway.call.verification import is_verified
+from gateway.callbacks.numbers import CallableNumber
+from gateway.callbacks.request import RESTART, Callback
 from gateway.dialplan.ports import Keys, Outcome
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import KeyAction, QueueDefinition, RecordWhen
 from gateway.dialplan.requests import DialRequest, QueueRequest
 from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.queues.restart import VERIFIED
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import (
     Connect,
@@ -40,8 +45,13 @@ from gateway.queues.signals import (
     Leave,
     Leaving,
     Miss,
+    Offer,
     Requeue,
+    ReturnToWait,
 )
+from gateway.queues.waiting import Heard
+from gateway.switch.callback_asking import Asker, CallbackAsking
+from gateway.switch.callback_talk import PendingChoice
 from gateway.switch.control import LegControl
 from gateway.switch.conversation import Conversation
 from gateway.switch.conversation_ends import (
@@ -66,6 +76,10 @@ from gateway.switch.ports import Line
 from gateway.switch.recording_store import Keeping
 from gateway.switch.waiting_room import Told, WaitingRoom, WaitingRoomParts
 
+if TYPE_CHECKING:
+    from gateway.switch.callbacks import CallbackDesk
+    from gateway.switch.pending_callback import PendingCallback
+
 EXITS: Final[Mapping[Leaving, str]] = MappingProxyType(
     {
         Leaving.KEY: "left",
@@ -87,6 +101,7 @@ class QueueParts:
     conversations: ConversationParts
     waiting: WaitingRoomParts
     dialling: Dialling
+    callbacks: CallbackDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +118,7 @@ class Visitor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Connected:
+class Connected:
     """The engine gave us an agent, who has accepted."""
 
     offer: str
@@ -111,25 +126,39 @@ class _Connected:
     line: Line
 
 
-class QueueVisit:
-    """One visit. A `QueuedCall` for the offers, and a `Waiter` for the runner."""
+class _Wish(Enum):
+    """Something that the caller, or the node, wants beside an agent."""
 
-    def __init__(self, request: QueueRequest, keys: Keys, visitor: Visitor, parts: QueueParts) -> None:
+    CALLBACK = "callback"
+    CLOSING = "closing"  # the node is about to stop
+
+
+class QueueVisit:
+    """One visit. A `QueuedCall` for the offers, and a `Waiter` for the runner.
+
+    `entry`: of a customer who is called back and has a place already; a new one when left out.
+    """
+
+    def __init__(
+        self, request: QueueRequest, keys: Keys, visitor: Visitor, parts: QueueParts, *, entry: str = ""
+    ) -> None:
         self._request = request
         self._keys = keys
         self._visitor = visitor
         self._parts = parts
         self._runner = parts.runner
         self._leg = visitor.leg
-        self._entry = uuid4().hex
+        self._entry = entry or uuid4().hex
         self._queue = request.queue
         self._language = request.language
-        self._news: asyncio.Queue[_Connected | Leaving] = asyncio.Queue()
+        self._news: asyncio.Queue[Connected | Leaving | _Wish] = asyncio.Queue()
         self._room: WaitingRoom | None = None
         self._told = Told()
         self._talking = False
         self._hung_up_by = "caller"  # unless we learn otherwise
         self._over = False
+        self._asking = CallbackAsking(parts.callbacks, parts.waiting, visitor, keys)
+        self._called_back = ""  # the callback that has the place now
 
     @property
     def entry(self) -> str:
@@ -139,21 +168,56 @@ class QueueVisit:
 
     async def run(self) -> Outcome:
         """Until the caller is served or leaves the queue. CancelledError: the caller has hung up."""
-        self._parts.offers.register(self._entry, self)
-        refused = self._runner.enter(self._enqueue(), self, self._visitor.call_id)
-        if refused is not None:
-            self._parts.offers.unregister(self._entry)
-            return Outcome(refused.value)
+        pending = self._parts.callbacks.of(self._queue, self._request.identity)
+        if pending is not None:
+            outcome = await self._return(pending)
+            if outcome is not None:
+                return outcome
+        else:
+            self._parts.offers.register(self._entry, self)
+            refused = self._runner.enter(self._enqueue(), self, self._visitor.call_id, self._known())
+            if refused is not None:
+                self._parts.offers.unregister(self._entry)
+                return Outcome(refused.value)
         try:
-            while True:
-                news = await self._wait()
-                if isinstance(news, Leaving):
-                    return Outcome(EXITS.get(news, "error"))
-                outcome = await self._talk(news)
-                if outcome is not None:
-                    return outcome
+            return await self._stay()
         finally:
             self._leave()
+
+    async def carry_on(self, connected: Connected | None) -> Outcome:
+        """The same for a customer who was called back, with an agent already or (None) still without."""
+        self._take_place(self._entry)
+        if connected is not None:
+            self._news.put_nowait(connected)
+        else:
+            self._runner.post(ReturnToWait(self._entry))
+        self._told.heard = self._informed()
+        try:
+            return await self._stay()
+        finally:
+            self._leave()
+
+    async def _stay(self) -> Outcome:
+        while True:
+            news = await self._wait()
+            outcome: Outcome | None
+            match news:
+                case Leaving():
+                    return Outcome(EXITS.get(news, "error"))
+                case Connected():
+                    outcome = await self._talk(news)
+                case _Wish():
+                    outcome = await self._ask_callback(closing=news is _Wish.CLOSING)
+                case _:
+                    assert_never(news)
+            if outcome is not None:
+                return outcome
+
+    def _take_place(self, entry: str) -> None:
+        """The place of this callback is ours."""
+        self._entry = entry
+        self._parts.offers.register(entry, self)
+        self._runner.hand_over(entry, self, self._visitor.call_id)
 
     def _enqueue(self) -> Enqueue:
         request = self._request
@@ -168,27 +232,44 @@ class QueueVisit:
             maximum_wait_s=request.timeout_s or None,
         )
 
+    def _known(self) -> Mapping[str, Any]:
+        """What a restart has to know of the caller, beside the place."""
+        ani, dnis = self._leg.remote, self._leg.local
+        return {
+            "ani": ani.number,
+            "dnis": dnis.number,
+            "name": ani.display_name,
+            "context": dict(self._visitor.context()),
+            VERIFIED: is_verified(self._leg),
+        }
+
     def _leave(self) -> None:
         """However the visit came to its end. The engine ignores what it knows already."""
         self._over = True
         while not self._news.empty():  # an agent who was given to us in the very moment the caller went
             news = self._news.get_nowait()
-            if isinstance(news, _Connected):
+            if isinstance(news, Connected):
                 self._runner.post(JoinFailed(news.offer, Miss.CALLER_GONE))
                 news.line.release()
-        if self._talking:
-            self._runner.post(Finished(self._entry, by=self._hung_up_by))
-        else:
-            self._runner.post(Leave(self._entry, Leaving.ABANDONED))
-        self._parts.offers.unregister(self._entry)
-        self._runner.forget(self._entry)
+        if not self._called_back:
+            self._end_entry()
         screen = screen_of(self._leg)
         screen.show_place(None)
         screen.show_agent(None)
 
+    def _end_entry(self) -> None:
+        if self._talking:
+            self._runner.post(Finished(self._entry, by=self._hung_up_by))
+        elif not self._runner.keeps_places:
+            self._runner.post(Leave(self._entry, Leaving.ABANDONED))
+        self._parts.offers.unregister(self._entry)
+        self._runner.forget(self._entry)
+
     # ---- waiting
 
-    async def _wait(self) -> _Connected | Leaving:
+    async def _wait(self) -> Connected | Leaving | _Wish:
+        if not self._news.empty():
+            return self._news.get_nowait()
         self._visitor.live.enter(
             Stage.QUEUE, self._parts.conversations.clock.utc(), queue=self._queue, entry=self._entry
         )
@@ -229,6 +310,8 @@ class QueueVisit:
                 continue
             elif key.action is KeyAction.POSITION:
                 room.tell_now()
+            elif key.action is KeyAction.CALLBACK:
+                self._news.put_nowait(_Wish.CALLBACK)
             elif key.action is KeyAction.LANGUAGE:
                 self._language = key.language
                 room.speak(key.language)
@@ -258,6 +341,90 @@ class QueueVisit:
             agent_id="" if agent is None else agent.id,
             agent_name="" if agent is None else agent.name,
         )
+
+    # ---- callbacks
+
+    async def _return(self, pending: PendingCallback) -> Outcome | None:
+        """The caller has a callback already; None: they wait, at its place."""
+        callback, desk = pending.callback, self._parts.callbacks
+        position = self._runner.position(callback.id) or 1
+        match await self._choice(callback, position):
+            case PendingChoice.KEEP:
+                return Outcome("called_back")
+            case PendingChoice.CANCEL:
+                desk.cancel(callback.id, "caller")
+                await self._asking.say(self._asker(), "cancelled")
+                return Outcome("called_back")
+            case _:
+                pass
+        if desk.of(self._queue, self._request.identity) is not pending:
+            return Outcome("error")  # it was given up, or kept, while they listened
+        self._take_back(pending)
+        return None
+
+    async def _choice(self, callback: Callback, position: int) -> PendingChoice | None:
+        """Who was cut off by a restart, and calls again, has asked for nothing: they wait where they were."""
+        if callback.source == RESTART:
+            return PendingChoice.WAIT
+        return await self._asking.about_pending(self._asker(), position)
+
+    async def _ask_callback(self, *, closing: bool = False) -> Outcome | None:
+        """Agree on a number while the place is kept; an agent who is there first ends the talk.
+
+        None: the wait goes on.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            talk = tasks.create_task(self._agree(closing=closing))
+            news = tasks.create_task(self._news.get())
+            await asyncio.wait({talk, news}, return_when=asyncio.FIRST_COMPLETED)
+            talk.cancel()
+            news.cancel()
+        if not news.cancelled():
+            self._visitor.control.stop_audio()
+            self._news.put_nowait(news.result())
+            return None
+        number = talk.result()
+        return None if number is None else await self._become_callback(number)
+
+    async def _agree(self, *, closing: bool) -> CallableNumber | None:
+        if closing:
+            await self._asking.say(self._asker(), "closing")
+        return await self._asking.agree(self._asker())
+
+    async def _become_callback(self, number: CallableNumber) -> Outcome | None:
+        """The place is a callback's from now on, and the caller is told so when it is on disk."""
+        asker, estimate = self._asker(), self._parts.waiting.forecasts.of(self._entry)
+        pending = self._asking.keep(asker, number)
+        self._called_back = pending.callback.id
+        if not await self._runner.settled() and self._called_back == self._entry:
+            self._called_back = ""
+            self._take_back(pending)
+            await self._asking.say(asker, "later")
+            return None
+        await self._asking.tell_kept(asker, pending, estimate)
+        return Outcome("called_back")
+
+    def _take_back(self, pending: PendingCallback) -> None:
+        """The place of this callback is the caller's, who is on the line; where it is they know."""
+        self._take_place(pending.callback.id)
+        self._parts.callbacks.hand_back(pending)
+        self._runner.post(ReturnToWait(self._entry))
+        self._told.heard = self._informed()
+
+    def _informed(self) -> Heard:
+        """Who knows already that they are waiting, and where."""
+        now = self._runner.now
+        return Heard(now, welcomed=True, asked_at=now, told_at=now)
+
+    def _asker(self) -> Asker:
+        return Asker(self._entry, self._queue, self._request.identity, self._language, self._facts(None))
+
+    def closing(self) -> None:
+        """The node stops soon. Who waits is told, and offered a callback; who stays on the line until the end
+        becomes one at the next start, by the queue's rule.
+        """
+        if not self._talking and not self._over:
+            self._news.put_nowait(_Wish.CLOSING)
 
     # ---- Waiter: what the engine says
 
@@ -290,6 +457,12 @@ class QueueVisit:
             self._visitor.active, self._definition(), agent, self._facts(agent)
         )
 
+    def asked(self, offer: Offer) -> bool:  # noqa: ARG002  # the port's
+        return True
+
+    def withdrawn(self, offer: str) -> None:
+        """Only agents were asked; the desk of the offers tells them."""
+
     def agent_answered(self, agent: AgentProfile) -> None:
         screen_of(self._leg).show_agent(agent.name)
         if self._room is not None:
@@ -302,7 +475,7 @@ class QueueVisit:
             self._runner.post(JoinFailed(connect.offer, Miss.CALLER_GONE))
             line.release()
             return
-        self._news.put_nowait(_Connected(connect.offer, agent, line))
+        self._news.put_nowait(Connected(connect.offer, agent, line))
 
     def _hush(self) -> None:
         if self._room is not None:
@@ -310,10 +483,11 @@ class QueueVisit:
 
     # ---- talking
 
-    async def _talk(self, connected: _Connected) -> Outcome | None:
+    async def _talk(self, connected: Connected) -> Outcome | None:
         """The conversation; None when the caller waits again."""
         if connected.line.leg.state is LegState.TERMINATED:
             self._runner.post(JoinFailed(connected.offer, Miss.DISCONNECTED))
+            self._runner.post(ReturnToWait(self._entry))  # of a callback: its customer is on the line now
             connected.line.release()
             return None
         entry = self._runner.entry(self._entry)

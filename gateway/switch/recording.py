@@ -9,6 +9,7 @@ import structlog
 from gateway.call.leg import CallLeg
 from gateway.switch.call_recording import CallRecording, Recordings
 from gateway.switch.ports import Playback, Player, PortPlayer
+from media.bridge import Port
 from media.clip import Clip
 
 log = structlog.get_logger(__name__)
@@ -17,15 +18,28 @@ log = structlog.get_logger(__name__)
 class RecordedPlayer:
     """A player whose leg is recorded for as long as it is open. Conversations take part in that recording."""
 
-    def __init__(self, player: Player, recording: CallRecording) -> None:
+    def __init__(self, player: PortPlayer, recording: CallRecording) -> None:
         self._player = player
         self._recording = recording
+        self._private = False
 
     def play(self, clips: Sequence[Clip], *, loop: bool = False, start_s: float = 0.0) -> Playback:
         return self._player.play(clips, loop=loop, start_s=start_s)
 
     def stop(self) -> None:
         self._player.stop()
+
+    @property
+    def port(self) -> Port:
+        return self._player.port
+
+    def keep_private(self, private: bool) -> None:
+        if private and not self._recording.paused:
+            self._recording.pause()
+            self._private = True
+        elif not private and self._private:
+            self._recording.resume()
+            self._private = False
 
     def close(self) -> None:
         self._recording.finish()

@@ -35,11 +35,12 @@ from gateway.dialplan.executor import Executor
 from gateway.dialplan.model import Route, Unrouted
 from gateway.dialplan.ports import Actions, NoActions, Timers, World
 from gateway.dialplan.prompts import ActivePlan
-from gateway.dialplan.run import Connected, Digit, Facts, HungUp
+from gateway.dialplan.run import MASK, Connected, Digit, Facts, HungUp
 from gateway.errors import LegEnded
 from gateway.switch.actions import MakeActions
 from gateway.switch.admission import Admission, Refusal
 from gateway.switch.control import LegControl
+from gateway.switch.listening import CallListener, Kept, OpenListener
 from gateway.switch.live_calls import LiveCalls
 from gateway.switch.ports import CallLog, CallObserver, OpenCallPlayer
 from gateway.switch.queueing import Visitor
@@ -56,9 +57,9 @@ SETTLE_LIMIT_S: Final = 5.0
 class SwitchServices:
     """What every session of a node uses. `timers`: the event loop when None.
 
-    `act`: carries out what a plan asks for on a call; `world`: the figures of the queues, and the calendars
-    that were overridden. `headers_in`: headers of the far end's INVITE, in lower case, that are kept in the
-    call record.
+    `open_listener`: hears callers, where speech is understood. `act`: carries out what a plan asks for on a
+    call; `world`: the figures of the queues, and the calendars that were overridden. `headers_in`: headers of
+    the far end's INVITE, in lower case, that are kept in the call record.
     """
 
     open_player: OpenCallPlayer
@@ -67,6 +68,7 @@ class SwitchServices:
     clock: Clock
     headers_in: Sequence[str] = ()
     timers: Timers | None = None
+    open_listener: OpenListener | None = None
     act: MakeActions | None = None
     world: World | None = None
     live_calls: LiveCalls = field(default_factory=LiveCalls)
@@ -87,6 +89,9 @@ class CallSession:
         self._story = CallStory(call_id, services.clock.utc(), attributes=kept)
         self._control = LegControl(leg, active.prompts, partial(services.open_player, call_id))
         self._executor: Executor | None = None
+        self._listener: CallListener | None = None
+        if services.open_listener is not None:
+            self._listener = services.open_listener(leg, self._control, self._keep, self._log)
         self._live = services.live_calls.open(call_id, leg, self._story.started_at, hang_up=self._leg.hang_up)
 
     @property
@@ -167,6 +172,7 @@ class CallSession:
             timers=self._services.timers,
             facts=self._facts(),
             actions=self._actions(),
+            listener=self._listener,
             world=self._services.world,
             screen=screen_of(self._leg),
         )
@@ -175,7 +181,15 @@ class CallSession:
         if self._services.act is None:
             return NoActions()
         return self._services.act(
-            Visitor(self.call_id, self._leg, self._control, self._active, self._log, self._live)
+            Visitor(
+                self.call_id,
+                self._leg,
+                self._control,
+                self._active,
+                self._log,
+                self._live,
+                lambda: context_of(self._leg),
+            )
         )
 
     def _facts(self) -> Facts:
@@ -212,7 +226,9 @@ class CallSession:
                 self._log.info("call_answered")
                 self._post(Connected())
             case DigitPressed():
-                self._log.debug("digit_pressed", digit=event.digit, source=event.source.value)
+                private = self._executor is not None and self._executor.state.private
+                digit = MASK if private else event.digit
+                self._log.debug("digit_pressed", digit=digit, source=event.source.value)
                 self._post(Digit(event.digit))
             case Ended():
                 self._story.ended = event
@@ -227,11 +243,18 @@ class CallSession:
         if self._executor is not None:
             self._executor.post(event)
 
+    def _keep(self, kept: Kept) -> None:
+        """What a caller said where the dialplan keeps it: the transcript with the record."""
+        if kept.transcript is not None:
+            self._story.attributes[f"heard.{kept.node}"] = kept.transcript
+
     # Afterwards
 
     async def _release(self, tasks: asyncio.TaskGroup, listener: asyncio.Task[None]) -> None:
         """Close the audio, end the leg, and wait for its last event."""
         try:
+            if self._listener is not None:
+                self._listener.close()
             self._control.close()
         except Exception as fault:  # noqa: BLE001  # the leg still has to end
             self._failed("player_fault", fault)

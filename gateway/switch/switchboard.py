@@ -69,8 +69,8 @@ class Switchboard:
         self._empty.clear()
         self._tasks.create_task(self._run(session), name=f"call-{session.call_id}")
 
-    async def drain(self, limit_s: float) -> int:
-        """Take no more calls, give the present ones `limit_s` to end, and hang up the rest.
+    async def drain(self, limit_s: float, at_limit: Callable[[], None] = lambda: None) -> int:
+        """Take no more calls, give the present ones `limit_s` to end, and hang up the rest, after `at_limit`.
 
         Returns how many had to be hung up. Afterwards every session is over and its record written.
         """
@@ -79,7 +79,7 @@ class Switchboard:
             async with asyncio.timeout(limit_s):
                 await self._empty.wait()
         except TimeoutError:
-            pass
+            at_limit()
         remaining = list(self._sessions.values())
         for session in remaining:
             await self._end(session)

@@ -15,9 +15,9 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway.agents.profile import AgentProfile
 from gateway.call.leg import CallLeg
-from gateway.call.screen import QueuePlace, screen_of
+from gateway.call.screen import CallbackOffered, QueuePlace, screen_of
 from gateway.dialplan.prompts import ActivePlan
-from gateway.dialplan.queues import QueueDefinition
+from gateway.dialplan.queues import KeyAction, QueueDefinition
 from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.queues.estimate import Estimate, Promise
 from gateway.queues.forecasts import Forecasts
@@ -95,6 +95,7 @@ class WaitingRoom:
     async def run(self) -> None:
         """Until it is cancelled. Raises nothing else."""
         await self._contained(self._start_music)
+        self._show_callback()
         # Whoever hears a position may rely on it: first it is on disk. Without a database it is only true.
         await self._runner.settled()
         while not self._left:
@@ -107,6 +108,7 @@ class WaitingRoom:
             return
         self._left = True
         self._told.heard = self._announcer.heard
+        screen_of(self._leg).show_callback_offer(None)
         if self._music is not None:
             self._music.stop()
         self._control.stop_audio()
@@ -135,6 +137,7 @@ class WaitingRoom:
         """By the rules of another queue from now on."""
         self._queue = queue
         self._announcer.moved(queue.announce.rules, self._runner.now)
+        self._show_callback()
         self._wake.set()
 
     # ---- inside
@@ -231,6 +234,12 @@ class WaitingRoom:
         if before is None or (before.position, before.estimate_s) != (position, estimate_s):
             self._shown = place
             screen_of(self._leg).show_place(place)
+
+    def _show_callback(self) -> None:
+        """An app has a button for it all the time; on the phone the key works all the time, too."""
+        key = self._queue.key_for(KeyAction.CALLBACK)
+        offer = CallbackOffered(self._queue.name, key, self._leg.remote.number) if key else None
+        screen_of(self._leg).show_callback_offer(offer)
 
     def _waited_s(self) -> float:
         entry = self._runner.entry(self._entry)

@@ -66,7 +66,7 @@ export interface Ring {
 }
 
 export interface ConnectionEvents {
-  open: CustomEvent<{ resumed: boolean }>;
+  open: CustomEvent<{ resumed: boolean; calls: string[] }>;
   lost: CustomEvent<{ code: number }>;
   failed: CustomEvent<{ error: RingbackError }>;
   ring: CustomEvent<Ring>;
@@ -129,6 +129,8 @@ export class RingbackCall extends EventTarget {
   static restore(options: CallOptions): RingbackCall | null;
   /** A call that the gateway rings for: `detail` of a connection's `ring` event. */
   static incoming(connection: RingbackConnection, detail: Ring, options?: CallOptions): RingbackCall;
+  /** One that the connection's session has already: `state` is what its `message` event brought after a reload. */
+  static resumed(connection: RingbackConnection, state: { call: string }, options?: CallOptions): RingbackCall;
   readonly id: string;
   readonly state: CallState;
   readonly muted: boolean;

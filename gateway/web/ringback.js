@@ -152,7 +152,7 @@ export class RingbackConnection extends EventTarget {
     const ready = this.#ready;
     this.#ready = null;
     for (const kept of this.#outbox) this.#write(kept);
-    this.#emit("open", { resumed: message.resumed });
+    this.#emit("open", { resumed: message.resumed, calls: message.calls });
     ready?.resolve();
   }
 
@@ -291,6 +291,9 @@ export class RingbackCall extends EventTarget {
     call.#ownsConnection = true;
     call.#begun = true;
     call.#set("reconnecting");
+    call.#on(connection, "open", ({ detail }) => {
+      if (!detail.calls.includes(call.#id)) call.#fail(new RingbackError("session_gone", "the call is over"));
+    });
     connection.open().catch(() => {});
     return call;
   }
@@ -304,6 +307,15 @@ export class RingbackCall extends EventTarget {
     call.headers = detail.headers;
     call.#set("ringing");
     connection.send(call.#id, { type: "ringing" });
+    return call;
+  }
+
+  /** One that a connection's session has already, after a reload: `message` is what the gateway says of its state. */
+  static resumed(connection, message, options = {}) {
+    const call = new RingbackCall({ storage: false, ...options, connection, id: message.call });
+    call.#begun = true;
+    call.#set("reconnecting");
+    call.#take(message);
     return call;
   }
 

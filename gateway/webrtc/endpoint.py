@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 import structlog
-from aiortc.rtcdtlstransport import RTCCertificate
 
 from gateway.call.cause import Cause
 from gateway.call.leg import CallDirection, Headers, Party
@@ -24,7 +23,7 @@ from gateway.webrtc.media import MediaServices
 from gateway.webrtc.messages import Message
 from gateway.webrtc.sessions import MAX_CALLS, Subject, VoiceSession
 from gateway.webrtc.settings import WebRtcSettings
-from gateway.webrtc.takeover import Path, problem
+from gateway.webrtc.takeover import NodeCertificate, Path, problem
 from gateway.webrtc.turn import ice_servers
 from media.bridge import Bridge
 from media.engine import Engine
@@ -101,7 +100,7 @@ class WebRtcEndpoint:
             self._engine,
             self._bridge,
             settings,
-            RTCCertificate.generateCertificate(),
+            NodeCertificate.generateCertificate(),
             self._spawn,
             self._epoch_s,
             self._observer.transport_connected,

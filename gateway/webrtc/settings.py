@@ -37,7 +37,7 @@ class WebRtcSettings:
     relay_own: bool = False
     relay_only: bool = False
     codecs: Sequence[str] = ("opus", "PCMU", "PCMA")
-    opus_complexity: int = 2
+    opus_complexity: int = 1
     resume_s: float = 30.0
     media_timeout_s: float = 10.0
     setup_timeout_s: float = 20.0

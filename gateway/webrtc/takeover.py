@@ -10,7 +10,7 @@ through Python and still decodes natively.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version
@@ -59,14 +59,15 @@ class Pair:
     remote: tuple[str, int]
 
 
-def problem() -> str | None:
+def problem(versions: Mapping[str, str] = VERSIONS) -> str | None:
     """Why the takeover can't work with the libraries that are installed, or None. Costs nothing."""
-    for name, wanted in VERSIONS.items():
+    for name, wanted in versions.items():
         if (found := version(name)) != wanted:
             return f"{name} is {found}, not {wanted}"
     loop = asyncio.get_running_loop()
     needed = {
         "loop._remove_reader": hasattr(loop, "_remove_reader"),
+        "RTCCertificate._create_ssl_context": hasattr(RTCCertificate, "_create_ssl_context"),
         "RTCDtlsTransport._setup_srtp": hasattr(RTCDtlsTransport, "_setup_srtp"),
         "SRTPProtectionProfile.get_key_and_salt": hasattr(SRTP_PROFILES[0], "get_key_and_salt"),
         "StunProtocol.datagram_received": hasattr(aioice.ice.StunProtocol, "datagram_received"),
@@ -82,6 +83,17 @@ def _profiles() -> list[Any]:
     native = srtp_profiles()
     usable = [profile for profile in SRTP_PROFILES if profile.openssl_profile.decode() in native]
     return sorted(usable, key=lambda profile: native.index(profile.openssl_profile.decode()))
+
+
+class NodeCertificate(RTCCertificate):
+    """One certificate and one OpenSSL context for all connections of a node; aiortc makes one for each."""
+
+    _context: Any = None
+
+    def _create_ssl_context(self, srtp_profiles: Any) -> Any:
+        if self._context is None:
+            self._context = super()._create_ssl_context(srtp_profiles)
+        return self._context
 
 
 class KeyedDtls(RTCDtlsTransport):

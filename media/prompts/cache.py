@@ -11,8 +11,10 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,7 @@ import soundfile
 import soxr
 
 from media.clip import Clip, ClipError
+from media.prompts.level import VERSION, levelled
 from media.speech.synthesiser import Synthesiser, SynthesisError
 
 DEFAULT_MEMORY_BYTES: Final = 256 * 1024 * 1024
@@ -32,6 +35,18 @@ ProgressHandler = Callable[[int, int], None]
 
 StoreErrorHandler = Callable[[Path, OSError], None]
 """Takes the file that couldn't be kept (disk full, no permission). The prompt was played all the same."""
+
+
+class PromptSourced(Enum):
+    """Where a prompt came from."""
+
+    MEMORY = "memory"
+    DISK = "disk"
+    SYNTHESIS = "synthesis"
+
+
+SourceHandler = Callable[[PromptSourced, float], None]
+"""Takes where a prompt came from, and how many seconds its synthesis took."""
 
 
 class PromptCache:
@@ -49,12 +64,14 @@ class PromptCache:
         *,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
         on_store_error: StoreErrorHandler = lambda _path, _error: None,
+        observe: SourceHandler = lambda _source, _took_s: None,
     ) -> None:
         self._directory = directory
         self._synthesiser = synthesiser
         self._rate = rate
         self._memory_bytes = memory_bytes
         self._on_store_error = on_store_error
+        self._observe = observe
         self._clips: OrderedDict[str, Clip] = OrderedDict()
         self._bytes = 0
         self._under_way: dict[str, asyncio.Task[Clip]] = {}
@@ -70,6 +87,7 @@ class PromptCache:
         clip = self._clips.get(key)
         if clip is not None:
             self._clips.move_to_end(key)
+            self._observe(PromptSourced.MEMORY, 0.0)
             return clip
         task = self._under_way.get(key)
         if task is None:
@@ -109,7 +127,15 @@ class PromptCache:
 
     def _key(self, text: str, language: str) -> str:
         engine = self._synthesiser
-        parts = (engine.name, engine.version, engine.voice(language), language, str(self._rate), text)
+        parts = (
+            engine.name,
+            engine.version,
+            engine.voice(language),
+            language,
+            str(self._rate),
+            VERSION,
+            text,
+        )
         return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
 
     def _path(self, key: str) -> Path:
@@ -118,9 +144,13 @@ class PromptCache:
     async def _make(self, key: str, text: str, language: str) -> Clip:
         async with self._slots:
             clip = await asyncio.to_thread(_read, self._path(key), self._rate)
-            if clip is None:
+            if clip is not None:
+                self._observe(PromptSourced.DISK, 0.0)
+            else:
+                started = time.monotonic()
                 spoken = await self._synthesiser.synthesise(text, language)
-                clip = await asyncio.to_thread(_at_rate, spoken, self._rate)
+                clip = await asyncio.to_thread(_finished, spoken, self._rate)
+                self._observe(PromptSourced.SYNTHESIS, time.monotonic() - started)
                 await self._store(key, clip)
         self._remember(key, clip)
         return clip
@@ -146,11 +176,12 @@ class PromptCache:
             task.exception()
 
 
-def _at_rate(clip: Clip, rate: int) -> Clip:
-    if clip.rate == rate:
-        return clip
-    audio = soxr.resample(clip.samples.astype("float32") / 32768.0, clip.rate, rate)
-    return Clip.from_float(audio, rate, name=clip.name)
+def _finished(clip: Clip, rate: int) -> Clip:
+    """At the bridge's rate, as loud as every other, without silence around it."""
+    if clip.rate != rate:
+        audio = soxr.resample(clip.samples.astype("float32") / 32768.0, clip.rate, rate)
+        clip = Clip.from_float(audio, rate, name=clip.name)
+    return levelled(clip)
 
 
 def _read(path: Path, rate: int) -> Clip | None:

@@ -13,6 +13,7 @@ from gateway.agents.presence import AgentState, Presence
 from gateway.agents.profile import AgentProfile, Membership
 from gateway.api.auth import HashedKey, Holder, Keyring, Role, hash_of, new_key
 from gateway.api.ports import (
+    CallbackView,
     Caller,
     CallView,
     Change,
@@ -32,6 +33,9 @@ from gateway.api.ports import (
     UnusableTarget,
 )
 from gateway.call.cdr import CallRecord
+from gateway.callbacks.numbers import CallableNumber, NumberRefused
+from gateway.callbacks.request import Callback, CallbackRefused, CallbackWish
+from gateway.callbacks.scheduler import Slot
 from gateway.errors import WrongState
 from gateway.queues.entry import EntryState
 from gateway.queues.settings import QueueSettings
@@ -337,6 +341,9 @@ class FakeConversations(_Told):
     ) -> None:
         self._ask("supervise", call_id, mode, device, by)
 
+    async def press(self, call_id: str, keys: str, *, by: str) -> None:
+        self._ask("press", call_id, keys, by)
+
     async def hang_up(self, call_id: str, *, by: str) -> None:
         self._ask("hang_up", call_id, by)
         self.end(call_id)
@@ -364,7 +371,8 @@ class FakeArchive:
         self.wanted.append(wanted)
         if self.fault is not None:
             raise self.fault
-        newest = sorted(self.records, key=lambda record: (record.started_at, record.leg_id), reverse=True)
+        kept = [one for one in self.records if wanted.agent in ("", None, one.attributes.get("agent"))]
+        newest = sorted(kept, key=lambda record: (record.started_at, record.leg_id), reverse=True)
         if after is not None:
             mark = (after.started_at, after.leg_id)
             newest = [record for record in newest if (record.started_at, record.leg_id) < mark]
@@ -387,6 +395,69 @@ class FakeRecordings:
         return self.files.get(recording_id)
 
 
+class FakeCallbacks:
+    """`gateway.api.ports.Callbacks`: keeps what it is asked for; `refuses` says no to everything."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, CallbackView] = {}
+        self.wishes: list[CallbackWish] = []
+        self.free: list[Slot] = []
+        self.refuses: NumberRefused | CallbackRefused | None = None
+
+    def pending(self) -> Sequence[CallbackView]:
+        return [view for view in self.kept.values() if view.state in ("waiting", "scheduled", "dialling")]
+
+    def find(self, callback: str) -> CallbackView | None:
+        return self.kept.get(callback)
+
+    def slots(self, queue: str) -> Sequence[Slot]:  # the port's
+        return self.free
+
+    async def request(self, wish: CallbackWish) -> tuple[CallbackView, bool]:
+        self._refuse()
+        self.wishes.append(wish)
+        for view in self.pending():
+            if wish.identity and view.callback.identity == wish.identity:
+                return view, False
+        number = CallableNumber(wish.number, (wish.number,))
+        callback = Callback(
+            id=f"c{len(self.kept) + 1}",
+            queue=wish.queue,
+            number=number,
+            requested_at=1_700_000_000.0,
+            call_id="k1",
+            name=wish.name,
+            identity=wish.identity,
+            source="api",
+            by=wish.by,
+            promised_s=(60.0, 120.0),
+            context=wish.context,
+        )
+        view = self.kept[callback.id] = CallbackView(callback, "waiting", 3)
+        return view, True
+
+    async def change(self, callback: str, *, number: str | None, at: float | None) -> bool:
+        self._refuse()
+        view = self.kept.get(callback)
+        if view is None or view not in self.pending():
+            return False
+        checked = view.callback.number if number is None else CallableNumber(number, (number,))
+        changed = replace(view.callback, number=checked)
+        self.kept[callback] = replace(view, callback=changed, state="scheduled" if at else view.state)
+        return True
+
+    def cancel(self, callback: str, *, by: str) -> bool:  # the port's
+        view = self.kept[callback]
+        if view not in self.pending():
+            return False
+        self.kept[callback] = replace(view, state="cancelled", position=None)
+        return True
+
+    def _refuse(self) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+
+
 class FakeFloor:
     """All of it, and the `Floor` that the API is given."""
 
@@ -396,4 +467,12 @@ class FakeFloor:
         self.conversations = FakeConversations()
         self.archive = FakeArchive()
         self.recordings = FakeRecordings()
-        self.floor = Floor(self.queueing, self.offers, self.conversations, self.archive, self.recordings)
+        self.callbacks = FakeCallbacks()
+        self.floor = Floor(
+            self.queueing,
+            self.offers,
+            self.conversations,
+            self.archive,
+            self.recordings,
+            self.callbacks,
+        )

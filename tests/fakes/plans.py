@@ -30,11 +30,13 @@ from gateway.dialplan.run import (
     NodeLeft,
     OpenEarlyMedia,
     PassDigit,
+    PauseRecording,
     Perform,
     Performed,
     Phase,
     PhraseHeard,
     PlayPrompts,
+    ResumeRecording,
     RunState,
     Started,
     StartTimer,
@@ -86,6 +88,7 @@ class VirtualCall:
         self.asked: list[Request] = []
         self.listening: tuple[str, ...] = ()
         self.passed = ""
+        self.private = False  # recordings are paused
         self.now_s = 0.0
         self.effects: list[Effect] = []
         self.heard: list[str] = []
@@ -140,8 +143,8 @@ class VirtualCall:
         self.happens(Performed(self.state.action, label, value))
         return self
 
-    def speak(self, text: str) -> VirtualCall:
-        self.happens(PhraseHeard(text))
+    def speak(self, text: str, confidence: float = 1.0, *others: tuple[str, float]) -> VirtualCall:
+        self.happens(PhraseHeard(text, confidence, others))
         return self
 
     def do_nothing(self) -> None:
@@ -182,6 +185,9 @@ class VirtualCall:
                 self.listening = effect.phrases
             case StopListening():
                 self.listening = ()
+            case PauseRecording() | ResumeRecording():
+                assert self.private == isinstance(effect, ResumeRecording), "said twice"
+                self.private = not self.private
             case Answer() | OpenEarlyMedia() | StopAudio() | HangUp() | CancelAction():
                 pass
             case _:

@@ -64,7 +64,8 @@ class FloorDriver:
 
     def wait(self, seconds: float) -> list[Effect]:
         """Time passes; everything that is due on the way happens at its instant. Returns what it brought."""
-        until, effects = self.now + seconds, []
+        until = self.now + seconds
+        effects: list[Effect] = []
         while (due_at := self.engine.due_at) is not None and due_at <= until:
             self.now = max(self.now, due_at)
             effects += self.tell(Tick())

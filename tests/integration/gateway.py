@@ -61,7 +61,8 @@ class Gateway:
     ) -> None:
         self.directory = directory
         self.data_dir = directory / "var"
-        self._environment = dict(environment or {})
+        self.dialplan = dialplan
+        self.environment = dict(environment or {})
         self._sip, self._http, self._rtp = Reservation(), Reservation(), Reservation(rtp_ports)
         directory.mkdir(parents=True, exist_ok=True)
         self.configuration = directory / "ringback.toml"
@@ -88,6 +89,10 @@ class Gateway:
     @property
     def target(self) -> tuple[str, int]:
         return (LOOPBACK, self._sip.first)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
     @property
     def http_port(self) -> int:
@@ -118,7 +123,7 @@ class Gateway:
         for reservation in (self._sip, self._http, self._rtp):
             reservation.release()
         root = Path(__file__).parents[2]
-        await self.process.start({"PYTHONPATH": str(root), **self._environment})
+        await self.process.start({"PYTHONPATH": str(root), **self.environment})
         try:
             await until_async(self._ready, "the node is ready", deadline_s=START_S)
         except BaseException:

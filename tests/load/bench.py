@@ -21,7 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.load import dialplans, estimates, journal, queueing
+from tests.load import dialplans, estimates, journal, queueing, rtc_measure, speech, waiting
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -38,6 +38,19 @@ GAP_CALLS: Final = 100
 RATES: Final = (50, 200)
 LATENCY_SAMPLES: Final = 40
 KEY_SAMPLES: Final = 10
+CLICK_SAMPLES: Final = 20
+WAITING_CALLS: Final = 200
+WEBRTC_CALLS: Final = 50
+VANILLA_CALLS: Final = 10
+WEBRTC_RUNS: Final = (
+    ("native", "opus", 8000, WEBRTC_CALLS),
+    ("native", "opus", 16000, WEBRTC_CALLS),
+    ("native", "PCMU", 8000, WEBRTC_CALLS),
+    ("fed", "opus", 8000, WEBRTC_CALLS),
+    ("fed", "PCMU", 8000, WEBRTC_CALLS),
+    ("vanilla", "opus", 8000, VANILLA_CALLS),
+    ("vanilla", "PCMU", 8000, VANILLA_CALLS),
+)
 
 console = Console(width=110)
 
@@ -120,6 +133,12 @@ class Bench:
         console.log("dialplans")
         self.found["dialplans"] = [await asyncio.to_thread(dialplans.run, console)]
 
+    async def speech(self) -> None:
+        """Who is understood in how much noise, what it costs, and what is taken for a caller."""
+        self.found["recognition"] = await speech.recognition(console, every=1 if self.seconds >= 8 else 4)
+        self.found["endpoints"] = await asyncio.to_thread(speech.endpoints, console)
+        self.found["speaking"] = await speech.calls(console, self.directory)
+
     async def journal(self) -> None:
         """From an event to the disk; what a restart and a report read."""
         console.log("journal")
@@ -134,6 +153,62 @@ class Bench:
         """How true expected waits are, and what they cost."""
         console.log("expected waits")
         self.found["estimates"] = await asyncio.to_thread(estimates.run, console)
+
+    async def waiting(self) -> None:
+        """Callers in a queue of a whole node, and the moment in which an agent accepts."""
+        table = _table(
+            f"Cost of a waiting call ({WAITING_CALLS} calls, music and announcements)",
+            "", "millicores", "kB", "delivered", "gap p99.9 ms",
+        )  # fmt: skip
+        line = await waiting.waiting_cost(WAITING_CALLS, self.seconds, self.directory)
+        self._keep("waiting", line)
+        table.add_row(
+            "waiting", f"{line.millicores_a_call:.2f}", f"{line.kilobytes_a_call:.0f}", _delivered(line),
+            f"{line.gap_p999_ms:.1f}",
+        )  # fmt: skip
+        console.print(table)
+        found = await waiting.accept_latency(LATENCY_SAMPLES, self.directory)
+        self._latencies("An agent accepts, ms", list(found))
+
+    async def webrtc(self) -> None:
+        """WebRTC calls beside SIP calls and beside aiortc alone, in pairs, in the same run."""
+        table = _table(
+            f"Cost of a WebRTC call ({WEBRTC_CALLS} calls in pairs; aiortc alone: {VANILLA_CALLS})",
+            "path", "codec", "bridge Hz", "millicores", "x SIP", "kB", "delivered",
+        )  # fmt: skip
+        sip = await self._media("pairs", WEBRTC_CALLS)
+        table.add_row(
+            "SIP", "PCMU", "8000", f"{sip.millicores_a_call:.2f}", "1.0", f"{sip.kilobytes_a_call:.0f}",
+            _delivered(sip),
+        )  # fmt: skip
+        for path, codec, rate, calls in WEBRTC_RUNS:
+            console.log(f"WebRTC, {path}, {codec}, {calls} calls")
+            line = await rtc_measure.webrtc_cost(path, codec, calls, self.seconds, rate=rate)
+            self.found.setdefault("webrtc", []).append(asdict(line))
+            table.add_row(
+                path, codec, str(rate), f"{line.millicores_a_call:.2f}",
+                f"{line.millicores_a_call / sip.millicores_a_call:.1f}", f"{line.kilobytes_a_call:.0f}",
+                f"{line.delivered:.1%}" if line.valid else f"[red]{line.delivered:.1%}: not valid[/red]",
+            )  # fmt: skip
+        console.print(table)
+
+    async def neighbours(self) -> None:
+        """What SIP calls notice of Opus calls beside them."""
+        table = _table(
+            f"Gaps between packets of {GAP_CALLS // 2} SIP calls, ms",
+            "Opus calls beside them", "p50", "p99", "p99.9", "max",
+        )  # fmt: skip
+        for line in await rtc_measure.neighbours(GAP_CALLS // 2, WEBRTC_CALLS, self.seconds):
+            self.found.setdefault("neighbours", []).append(asdict(line))
+            gaps = (line.gap_p50_ms, line.gap_p99_ms, line.gap_p999_ms, line.gap_max_ms)
+            table.add_row(str(line.webrtc_calls), *(f"{gap:.1f}" for gap in gaps))
+        console.print(table)
+
+    async def ear(self) -> None:
+        self._latencies("Mouth to ear through a node, ms", await rtc_measure.mouth_to_ear(LATENCY_SAMPLES))
+
+    async def click(self) -> None:
+        self._latencies("In a browser, ms", [await rtc_measure.click_to_audio(CLICK_SAMPLES, self.directory)])
 
     async def _media(self, mode: str, calls: int, *, spinning: bool = False) -> MediaCost:
         console.log(f"{mode}, {calls} calls{', spinning' if spinning else ''}")
@@ -159,10 +234,16 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "setup": Bench.setup,
     "latency": Bench.latency,
     "key": Bench.key,
+    "webrtc": Bench.webrtc,
+    "neighbours": Bench.neighbours,
+    "ear": Bench.ear,
+    "click": Bench.click,
     "dialplans": Bench.dialplans,
+    "speech": Bench.speech,
     "estimates": Bench.estimates,
     "journal": Bench.journal,
     "queues": Bench.queues,
+    "waiting": Bench.waiting,
 }
 
 

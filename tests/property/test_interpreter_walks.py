@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,17 @@ from gateway.dialplan.exits import EXITS
 from gateway.dialplan.faults import has_errors
 from gateway.dialplan.loader import check, examine, load
 from gateway.dialplan.model import GatherNode, MenuNode, Plan
-from gateway.dialplan.run import MAX_TYPED_AHEAD, OUTCOMES, Connected, Facts, Phase
+from gateway.dialplan.run import (
+    MAX_TYPED_AHEAD,
+    OUTCOMES,
+    Connected,
+    Event,
+    Facts,
+    HearingFailed,
+    Phase,
+    SpeechBegan,
+    SpeechLost,
+)
 from tests.fakes.plans import ROUTES, VirtualCall, write_plan
 
 Action = str | tuple[str, object]
@@ -46,9 +57,26 @@ DOCUMENTS = (
 )
 DEMO = Path(__file__).parents[2] / "dialplans" / "demo"
 
+SOUNDS: Final[Mapping[str, Event]] = {
+    "speak": SpeechBegan(),
+    "cough": SpeechLost(),
+    "go deaf": HearingFailed(),
+}
 ACTIONS = st.lists(
     st.one_of(
-        st.sampled_from(["listen", "wait", "lose audio", "connect", "say yes", "say no"]),
+        st.sampled_from(
+            [
+                "listen",
+                "wait",
+                "lose audio",
+                "connect",
+                "say yes",
+                "say no",
+                "mumble yes",
+                "mumble no",
+                *SOUNDS,
+            ]
+        ),
         st.text(KEYS, min_size=1, max_size=3),
         st.tuples(st.sampled_from(LABELS), VALUES),
     ),
@@ -168,6 +196,10 @@ def act(call: VirtualCall, action: Action) -> None:
             call.outcome(*action)
     elif action.startswith("say "):
         call.speak(action.removeprefix("say "))
+    elif action.startswith("mumble "):
+        call.speak(action.removeprefix("mumble "), 0.4, ("no", 0.3))
+    elif action in SOUNDS:
+        call.happens(SOUNDS[action])
     elif action == "connect":
         call.happens(Connected())
     elif action in ("listen", "lose audio"):

@@ -33,6 +33,7 @@ from gateway.queues.signals import (
     Finished,
     Joined,
     JoinFailed,
+    KeepPlace,
     Leave,
     Leaving,
     LogIn,
@@ -156,6 +157,9 @@ class QueueEngine:
         match event:
             case Enqueue():
                 entering.enqueue(floor, event)
+            case KeepPlace():
+                if (line := floor.line_of(event.queue)) is not None:
+                    leaving.keep(floor, line, event.identity, event.enqueued_at)
             case LogIn():
                 duty.log_in(floor, event.profile)
             case Configure():

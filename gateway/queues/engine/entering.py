@@ -35,7 +35,7 @@ def enqueue(floor: Floor, event: Enqueue) -> None:
     standing.set_down(floor, place)
     place.original_position = line.position(place)
     floor.note(
-        JournalKind.JOINED,
+        JournalKind.RESTORED if event.restored else JournalKind.JOINED,
         place,
         priority=place.priority,
         skills=dict(place.skills),
@@ -44,7 +44,7 @@ def enqueue(floor: Floor, event: Enqueue) -> None:
         enqueued_at=place.enqueued_at,
         callback=place.callback,
     )
-    if place.callback:
+    if place.callback and not event.restored:
         floor.note(JournalKind.CALLBACK_REQUESTED, place, not_before=place.not_before)
 
 

@@ -26,7 +26,7 @@ def leave(floor: Floor, place: Place, reason: Leaving, by: str = "") -> None:
     signal = SIGNALS.get(reason, EntrySignal.LEFT) if place.has_media else EntrySignal.LEFT
     wait_s = floor.now - place.enqueued_at
     if signal is EntrySignal.ABANDONED:
-        _keep(floor, place)
+        keep(floor, place.line, place.identity, place.enqueued_at)
         original = place.original_position
         floor.note(JournalKind.ABANDONED, place, position=position, original_position=original, wait_s=wait_s)
     else:
@@ -73,10 +73,9 @@ def empty(floor: Floor, line: Line) -> None:
             leave(floor, place, Leaving.EMPTY)
 
 
-def _keep(floor: Floor, place: Place) -> None:
+def keep(floor: Floor, line: Line, identity: str, enqueued_at: float) -> None:
     """Who hung up by mistake, or lost the network, gets the place back for a while."""
-    if not place.identity or place.line.settings.rejoin_s <= 0:
+    if not identity or line.settings.rejoin_s <= 0:
         return
-    identity = (place.line.name, place.identity)
-    floor.kept[identity] = place.enqueued_at
-    floor.deadlines.set(identity, floor.now + place.line.settings.rejoin_s)
+    floor.kept[line.name, identity] = enqueued_at
+    floor.deadlines.set((line.name, identity), floor.now + line.settings.rejoin_s)

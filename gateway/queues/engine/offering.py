@@ -52,7 +52,8 @@ def make(floor: Floor, place: Place, agent: Agent) -> None:
     floor.signal(place, EntrySignal.DIALLING if callback else EntrySignal.OFFERED)
     if not place.offerable(floor.now):
         standing.unready(place)
-    floor.deadlines.set(offer, floor.now + line.settings.lease_s)
+    lease_s = line.settings.lease_s + (line.settings.callback_lease_s if callback else 0.0)
+    floor.deadlines.set(offer, floor.now + lease_s)
     floor.tell(Offer(offer.id, place.id, agent.id, line.name, line.settings.ring_s, callback))
 
 

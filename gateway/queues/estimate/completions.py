@@ -139,14 +139,25 @@ class Turn:
         number = middle
         wait_s, variance = self.completions.by(number, self.lost)
         for _ in range(2 if score else 0):
-            dispersion = (variance + self.unsure) / max(number, 0.1)
+            dispersion = (variance + self.unsure) / max(number, middle / 4.0)
             number = middle * max(1.0 + score * math.sqrt(dispersion / (9.0 * middle)), 0.0) ** 3
-            wait_s, variance = self.completions.by(number, self.lost)
+            wait_s = self.completions.by(number, self.lost)[0]
+            variance = self.completions.by(max(number, middle / 4.0), self.lost)[1]
         return wait_s
 
 
 def _steps(values: Sequence[float]) -> list[float]:
     return [value - before for value, before in zip(values, (0.0, *values), strict=False)]
+
+
+def spread_of(share: float, variation: float) -> float:
+    """What one busy agent adds to V whose present call has ended with the probability `share`.
+
+    It is a yes or no; and when it ends decides how much time is left for the services after it. Together with
+    those, the variance is then that of a Poisson process for calls without memory, and `variation` times the
+    mean in the long run, as it is of renewals (Cox, Renewal Theory, 1962, §4). 0 for a known end.
+    """
+    return share * (1.0 - share) + variation * share * share
 
 
 def renewals(ends_within: Sequence[float]) -> list[float]:

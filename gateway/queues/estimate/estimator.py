@@ -12,7 +12,7 @@ from typing import Any, Final
 from gateway.agents.presence import AgentState
 from gateway.queues.entry import EntryState
 from gateway.queues.estimate.calibration import SLACK_S, Calibration
-from gateway.queues.estimate.completions import Completions, Staffing, Turn, grid, renewals
+from gateway.queues.estimate.completions import Completions, Staffing, Turn, grid, renewals, spread_of
 from gateway.queues.estimate.followed import Followed
 from gateway.queues.estimate.learned import Arrivals, Learned, Trend
 from gateway.queues.estimate.pools import Pool, Pools, Situation, places
@@ -25,8 +25,11 @@ ENOUGH: Final = 10
 HORIZON_S: Final = 7_200.0
 """A median beyond this is no estimate."""
 
-SPAN: Final = 8.0
+SPAN: Final = 4.0
 """So many mean services ahead agents are followed one by one; then they become free at a steady rate."""
+
+RARE: Final = 1e-6
+"""Priorities at which fewer entries a second join are forgotten."""
 
 FINE: Final = 32
 """Elapsed talk times are told apart to this part of a mean service."""
@@ -95,6 +98,8 @@ class Estimator:
                     self._callbacks.add(event.entry)
                 key = event.queue, int(_number(details, "priority"))
                 self._arrivals.setdefault(key, Arrivals(now)).observe(now)
+            case JournalKind.RESTORED if details.get("callback"):
+                self._callbacks.add(event.entry)
             case JournalKind.CONNECTED:
                 self._occupations[event.agent] = Occupation(event.queue, now)
                 self._of(event.queue).ring.observe(_number(details, "rang_s"))
@@ -153,6 +158,9 @@ class Estimator:
         for queue in {entry.queue for entry in situation.entries} | pools.queues() | self._trends.keys():
             agents = pools.on_duty(queue)
             self._trends.setdefault(queue, Trend(situation.now, agents)).see(situation.now, agents)
+        self._arrivals = {
+            key: arrivals for key, arrivals in self._arrivals.items() if arrivals.rate(situation.now) > RARE
+        }
         found: dict[str, Expectation] = {}
         for entry, expectation, turn in self._walk(situation, pools):
             found[entry.id] = expectation
@@ -249,13 +257,14 @@ class Estimator:
     def _completions(self, pool: Pool, situation: Situation) -> Completions:
         learned = self._of(pool.queue)
         service = learned.service
-        times = grid(service.mean_s * min(2.0 * places(pool) / pool.size, SPAN))
+        times = grid(service.mean_s * min(1.5 * places(pool) / pool.size, SPAN))
         free, busy = self._busy(pool, situation, service.mean_s / FINE)
         first, spread = [0.0] * len(times), [0.0] * len(times)
         for (queue, state, reference_s), count in busy.items():
+            variation = 0.0 if state is AgentState.WRAP_UP else service.variation
             for index, share in enumerate(self._ends(queue, state, reference_s, times)):
                 first[index] += count * share
-                spread[index] += count * share * (1.0 - share)
+                spread[index] += count * spread_of(share, variation)
         whole = self._ends(pool.queue, AgentState.RESERVED, 0.0, times)
         trend = self._trends.get(pool.queue)
         staffing = Staffing(pool.size) if trend is None else trend.staffing(pool.size)
@@ -323,12 +332,10 @@ class Estimator:
 
 def _turn(pool: Pool, completions: Completions, lost: float) -> Turn:
     """The turn of the next entry of a pool. Which others are served before it depends on when that is."""
-    turn = Turn(completions, 1.0 + pool.claimed()[0], pool.claimed()[1], lost)
-    for _ in range(ROUNDS):
-        claims, unsure = pool.claimed(turn.at(0.0))
-        if claims + 1.0 > turn.place - 0.1:
-            break
-        turn = Turn(completions, 1.0 + claims, unsure, lost)
+    claims, unsure = pool.claimed()
+    turn, rounds = Turn(completions, 1.0 + claims, unsure, lost), 0
+    while rounds < ROUNDS and (by_then := pool.claimed(turn.at(0.0)))[0] < turn.place - 1.1:
+        turn, rounds = Turn(completions, 1.0 + by_then[0], by_then[1], lost), rounds + 1
     return turn
 
 

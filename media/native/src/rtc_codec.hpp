@@ -21,7 +21,7 @@ struct CodecSettings {
     std::string name;    // "opus", "PCMU", "PCMA"
     unsigned rate = 0;   // of the bridge: 8000 or 16000
     int bitrate = 24000; // Opus only
-    int complexity = 2;
+    int complexity = 1;
 };
 
 class Codec {

@@ -57,7 +57,8 @@ uint32_t rtc_now_ms() {
 }
 
 RtcSession::RtcSession(RtcSettings settings, std::unique_ptr<SrtpPair> srtp)
-    : settings_(std::move(settings)), srtp_(std::move(srtp)), inbox_(16), outbox_(16),
+    : settings_(std::move(settings)), srtp_(std::move(srtp)), inbox_(8),
+      outbox_(8),
       reader_(settings_.key_clock), writer_(settings_.key_clock), sequence_(uint16_t(random32() & 0x7fff)),
       timestamp_(random32()) {
     resolve(settings_.ip, settings_.port, remote_, remote_size_);

@@ -134,10 +134,8 @@ void RtcWorker::loop() {
             break;
         int64_t began = now_ns();
         obey();
-        for (auto &core : cores_) {
+        for (auto &core : cores_)
             core->send();
-            core->receive();
-        }
         Hub::instance().signal();
         int64_t worked = now_ns() - began;
 

@@ -60,6 +60,10 @@ class UserAgent(asyncio.DatagramProtocol):
     def uri(self) -> str:
         return f"sip:{self.user}@{LOOPBACK}:{self.port}"
 
+    @property
+    def closed(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
+
     async def call(
         self, target: str, *, headers: Headers = (), sdp: str | None = None, codecs: Codecs = PCMU_AND_EVENTS
     ) -> UaCall:
@@ -85,7 +89,10 @@ class UserAgent(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
         if len(data) < 12:  # RFC 5626 §3.5.1: keep-alives
             return
-        message = SipMessage.parse(data)
+        try:
+            message = SipMessage.parse(data)
+        except ValueError:
+            return  # somebody's RTCP: the port beside an RTP port is theirs
         host, port = str(addr[0]), addr[1]
         call = self._calls.get(message["call-id"])
         if call is not None:
@@ -153,7 +160,7 @@ class UaCall:
         self._outgoing = True
         self._from, self._to, self._target = f"<{self._agent.uri}>;tag={self._tag}", f"<{target}>", target
         self._invite = self._request("INVITE", headers, sdp)
-        self._send(self._invite)
+        self._send_until_answered(self._invite)
 
     def respond(self, status: int, phrase: str = "Test", *, headers: Headers = (), sdp: bool = False) -> None:
         """Respond to the INVITE that came in; with SDP, the answer to its offer."""
@@ -174,7 +181,7 @@ class UaCall:
         self._send(SipMessage(f"CANCEL {self._invite.uri} SIP/2.0", headers))
 
     def bye(self, headers: Headers = ()) -> None:
-        self._send(self._request("BYE", headers))
+        self._send_until_answered(self._request("BYE", headers))
 
     async def reinvite(self, direction: str) -> None:
         """Offer another direction, and wait until it is agreed."""
@@ -338,6 +345,17 @@ class UaCall:
         response = SipMessage(f"SIP/2.0 {status} {phrase}", lines, sdp)
         self._seen[(request.branch, request.method, None)] = response
         self._send(response)
+
+    def _send_until_answered(self, request: SipMessage, tries: int = 5, wait_s: float = 0.5) -> None:
+        """As a phone does over UDP (RFC 3261 §17.1.1.2): a datagram may be lost when the machine is busy."""
+        answered = any(
+            m.status and m.method == request.method and m.cseq == request.cseq for m in self.received
+        )
+        if answered or not tries or self._agent.closed:
+            return
+        self._send(request)
+        loop = asyncio.get_running_loop()
+        loop.call_later(wait_s, self._send_until_answered, request, tries - 1, 2 * wait_s)
 
     def _send(self, message: SipMessage) -> None:
         self._agent.send(message, self._remote)

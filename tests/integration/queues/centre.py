@@ -108,11 +108,17 @@ class Centre:
             if not call.requests("BYE"):
                 call.bye()
         self.calls.clear()
-        for agent in self.agents.values():
-            while not agent.phone.incoming.empty():
-                agent.phone.incoming.get_nowait()
-            await self.request("PUT", f"/v1/agents/{agent.id}/wrap-up", {"end": True})
+        for agent in self.agents:
+            await self.request("PUT", f"/v1/agents/{agent}/wrap-up", {"end": True})
         await self.on_duty()
+
+        async def empty() -> bool:
+            return await self.gateway.metric("ringback_calls_active") == 0
+
+        await until_async(empty, "every call is over", deadline_s=15.0)
+        for phone in (agent.phone for agent in self.agents.values()):
+            while not phone.incoming.empty():  # offers that were called off before anybody looked
+                phone.incoming.get_nowait()
 
     async def wait_in(self, queue: str, name: str = "caller") -> UaCall:
         """The same, and its caller has a place."""
@@ -124,18 +130,44 @@ class Centre:
 
 @asynccontextmanager
 async def contact_centre(
-    directory: Path, agents: Iterable[str], *, rtp_ports: int = 400
+    directory: Path,
+    agents: Iterable[str],
+    *,
+    browsers: Iterable[str] = (),
+    devices: Mapping[str, str] | None = None,
+    keys: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    rtp_ports: int = 400,
+    max_calls: int = 100,
+    trunk: UserAgent | None = None,
 ) -> AsyncIterator[Centre]:
-    """A node with the queues of `plan.py` and these agents, all logged out."""
+    """A node with the queues of `plan.py` and these agents, all logged out.
+
+    `browsers`: agents without a phone; `devices`: agents on other phones, with their addresses. `keys`: more
+    API keys, "NAME:ROLE" to the key. `trunk`: who gets the calls to numbers.
+    """
     key = new_key()
+    admitted = ",".join(
+        f"{holder}:{hash_of(made)}" for holder, made in {"boss:admin": key, **(keys or {})}.items()
+    )
     async with AsyncExitStack() as stack:
         phones = {
             agent: Agent(agent, await stack.enter_async_context(await UserAgent.open(agent)))
             for agent in agents
         }
-        plan = write_plan(directory / "dialplan", {agent.id: agent.phone.uri for agent in phones.values()})
-        environment = {"RINGBACK_HTTP__API_KEYS": f"boss:admin:{hash_of(key)}"}
-        gateway = Gateway(directory / "gateway", dialplan=plan, environment=environment, rtp_ports=rtp_ports)
+        ours = {agent.id: agent.phone.uri for agent in phones.values()}
+        everybody = ours | dict.fromkeys(browsers, "") | dict(devices or {})
+        plan = write_plan(directory / "dialplan", everybody)
+        variables = {"RINGBACK_HTTP__API_KEYS": admitted, **(environment or {})}
+        if trunk is not None:
+            variables["RINGBACK_SIP__OUTBOUND"] = f"sip:{{number}}@{LOOPBACK}:{trunk.port}"
+        gateway = Gateway(
+            directory / "gateway",
+            dialplan=plan,
+            environment=variables,
+            rtp_ports=rtp_ports,
+            max_calls=max_calls,
+        )
         await stack.enter_async_context(gateway)
         yield Centre(gateway, key, phones, stack)
 

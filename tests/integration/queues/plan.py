@@ -1,7 +1,9 @@
 """The plan of the queues under test: what each queue is there for, and who serves it.
 
 Music is 300 Hz. What callers are told is a tone each: 500 Hz the position, 850 Hz that they are being
-connected; agents are whispered 1500 Hz. So a tone tells what is heard, and nothing has to be understood.
+connected; agents are whispered 1500 Hz. The number of a callback is read back as 1300 Hz, that it is kept
+is 1700 Hz, and what is asked of whoever calls in meanwhile is 2000 Hz. So a tone tells what is heard, and
+nothing has to be understood.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ MUSIC_HZ: Final = 300.0
 POSITION_HZ: Final = 500.0
 CONNECTING_HZ: Final = 850.0
 WHISPER_HZ: Final = 1500.0
+CONFIRM_HZ: Final = 1300.0
+KEPT_HZ: Final = 1700.0
+PENDING_HZ: Final = 2000.0
 BYE_HZ: Final = 2600.0
 TIMED_OUT_HZ: Final = 2200.0
 CLOSED_HZ: Final = 2400.0
@@ -28,6 +33,9 @@ _SECONDS: Final = {
     POSITION_HZ: 3.0,
     CONNECTING_HZ: 3.0,
     WHISPER_HZ: 3.0,
+    CONFIRM_HZ: 3.0,
+    KEPT_HZ: 1.0,
+    PENDING_HZ: 3.0,
     BYE_HZ: 0.4,
     TIMED_OUT_HZ: 0.4,
     CLOSED_HZ: 0.4,
@@ -50,6 +58,17 @@ QUEUES: Final[Mapping[str, str]] = {
     "busy": (
         f"{{{_BARE}, {_SILENT}, wrap_up: 0s, ring: 1500ms, retry: 500ms, misses_to_break: 0, rejoin: 0s}}"
     ),
+    "calling": (
+        f'{{{_COMMON}, {_SILENT}, keys: {{"1": callback}}, '
+        "callback: {hours: always, country: DE, ring: 8s, per_caller: 0, per_number: 0, "
+        "gaps: {busy: 1s, no_answer: 1s}}}"
+    ),
+    "calling_first": (
+        f'{{{_COMMON}, {_SILENT}, keys: {{"1": callback}}, '
+        "callback: {first: customer_first, hours: always, country: DE, ring: 8s, answer: 10s, per_number: 0, "
+        "machine: message, gaps: {busy: 1s, machine: 2s}, "
+        "greeting: {play: 1300.wav}, message: {play: 1700.wav}}}"
+    ),
     "recorded": f"{{{_COMMON}, {_SILENT}, record: {{when: always, consent: false, format: wav}}}}",
 }
 
@@ -67,6 +86,7 @@ nodes:
     timeout: 60s
     next: bye
     left: bye
+    called_back: end
     timed_out: late
     full: shut
     closed: shut
@@ -84,11 +104,34 @@ catalogue: en
 texts:
   ringback.queue.next: {play: 500.wav}
   ringback.queue.position: {play: 500.wav}
+  ringback.callback.confirm: {play: 1300.wav}
+  ringback.callback.enter: {play: 850.wav}
+  ringback.callback.later: {play: 1500.wav}
+  ringback.callback.kept: {play: 1700.wav}
+  ringback.callback.exists: {play: 1700.wav}
+  ringback.callback.pending: {play: 2000.wav}
+  ringback.callback.cancelled: {play: 2600.wav}
+"""
+
+
+LEAVE_NUMBER: Final = "299"
+"""What a caller dials to leave a request for a callback in the queue `calling`, without waiting."""
+
+_LEAVE: Final = """\
+---
+flow: leave
+start: ask
+nodes:
+  ask: {callback: calling, next: kept, duplicate: had, refused: shut, error: shut}
+  kept: {play: 1700.wav, next: end}
+  had: {play: 2000.wav, next: end}
+  shut: {play: 2400.wav, next: end}
+  end: {hangup: normal_clearing}
 """
 
 
 def write_plan(directory: Path, agents: Mapping[str, str]) -> Path:
-    """Every queue with its number, served by all `agents`: id to the address of their phone."""
+    """Every queue with its number, served by all `agents`: id to the address of their phone, or ""."""
     directory.mkdir(parents=True)
     for frequency_hz, seconds in _SECONDS.items():
         tone = tones.sine(frequency_hz, seconds)
@@ -97,8 +140,10 @@ def write_plan(directory: Path, agents: Mapping[str, str]) -> Path:
     lines = ["queues:", *(f"  {name}: {settings}" for name, settings in QUEUES.items()), "---", "agents:"]
     for agent, device in agents.items():
         nailed = ", nailed_up: true" if agent == "nell" else ""
-        lines.append(f'  {agent}: {{name: {agent.title()}, device: "{device}", queues: [{every}]{nailed}}}')
+        phone = f'device: "{device}", ' if device else ""
+        lines.append(f"  {agent}: {{name: {agent.title()}, {phone}queues: [{every}]{nailed}}}")
     lines += ["---", "routes:", *(f'  - {{dnis: "{number}", flow: {n}}}' for n, number in NUMBERS.items())]
-    flows = "".join(_FLOW.format(name=name) for name in QUEUES)
+    lines.append(f'  - {{dnis: "{LEAVE_NUMBER}", flow: leave}}')
+    flows = "".join(_FLOW.format(name=name) for name in QUEUES) + _LEAVE
     (directory / "plan.yaml").write_text("\n".join(lines) + "\n" + flows + _CATALOGUE, "utf-8")
     return directory

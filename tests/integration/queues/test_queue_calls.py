@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.integration.peers.ua import UaCall
 from tests.integration.peers.wait import until
 from tests.integration.queues.centre import Centre, hears, talking
 from tests.integration.queues.plan import (
@@ -180,6 +181,8 @@ async def test_an_agent_whose_phone_fails_in_the_call_costs_the_caller_the_agent
     await centre.on_duty("ann")
     caller = await centre.call_in("notes")
     agent = await centre.agents["ann"].answer()
+    async with talking((agent, AGENT_HZ)):
+        await until(lambda: hears(caller, AGENT_HZ), "they talk")
     agent.bye([("Reason", 'Q.850;cause=38;text="network out of order"')])
 
     await centre.until_state("ann", "wrap_up")
@@ -192,6 +195,8 @@ async def test_wrap_up_can_be_extended_and_ended(centre: Centre) -> None:
     await centre.on_duty("ann")
     caller = await centre.call_in("notes")
     agent = await centre.agents["ann"].answer()
+    async with talking((agent, AGENT_HZ)):
+        await until(lambda: hears(caller, AGENT_HZ), "they talk")
     agent.bye()
     await caller.request("BYE")
     await centre.until_state("ann", "wrap_up")
@@ -204,17 +209,21 @@ async def test_wrap_up_can_be_extended_and_ended(centre: Centre) -> None:
     assert await centre.state_of("ann") == "idle"
 
 
+async def talk_and_hang_up(centre: Centre, line: UaCall, name: str) -> None:
+    caller = await centre.call_in("quiet", name)
+    async with talking((caller, CALLER_HZ), (line, AGENT_HZ)):
+        await until(lambda: hears(caller, AGENT_HZ), "the caller hears the agent")
+        await until(lambda: hears(line, CALLER_HZ), "the agent hears the caller")
+    caller.bye()
+    await centre.until_state("nell", "idle")
+
+
 async def test_a_standing_line_is_used_again_without_ringing(centre: Centre) -> None:
     await centre.on_duty("nell")
     nell = centre.agents["nell"]
     line = await nell.answer()
-    for name in ("first", "second"):
-        caller = await centre.call_in("quiet", name)
-        async with talking((caller, CALLER_HZ), (line, AGENT_HZ)):
-            await until(lambda caller=caller: hears(caller, AGENT_HZ), "the caller hears the agent")
-            await until(lambda: hears(line, CALLER_HZ), "the agent hears the caller")
-        caller.bye()
-        await centre.until_state("nell", "idle")
+    await talk_and_hang_up(centre, line, "first")
+    await talk_and_hang_up(centre, line, "second")
 
     assert nell.phone.incoming.empty()
     assert not line.requests("BYE")

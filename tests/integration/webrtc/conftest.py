@@ -22,7 +22,7 @@ from tests.fakes.voice import RecordingObserver
 from tests.integration.peers.app import App, AppCall
 from tests.integration.peers.ports import LOOPBACK
 
-SETTINGS = WebRtcSettings(addresses=(LOOPBACK,), resume_s=1.0, media_timeout_s=2.0, setup_timeout_s=5.0)
+SETTINGS = WebRtcSettings(addresses=(LOOPBACK,), resume_s=1.0, media_timeout_s=4.0, setup_timeout_s=5.0)
 DEADLINE_S = 10.0
 
 

@@ -18,7 +18,8 @@ async def test_agents_are_listed_with_presence_and_state(supervisor: httpx.Async
 
     assert ann == {
         "id": "ann", "name": "Ann", "presence": "available", "reason": "", "state": "idle",
-        "since": "2026-01-01T11:59:30Z", "reachable": True, "entry": None, "wrap_up_until": None,
+        "since": "2026-01-01T11:59:30Z", "phone": False, "reachable": True, "entry": None,
+            "wrap_up_until": None,
         "queues": ["billing", "sales"], "skills": {"billing": 5}, "calls": 2, "talk_s": 300.0, "misses": 0,
     }  # fmt: skip
     assert (bob["presence"], bob["reason"]) == ("on_break", "lunch")

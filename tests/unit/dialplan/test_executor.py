@@ -58,6 +58,12 @@ class FakeControl:
     def stop_audio(self) -> None:
         self._do("stop audio")
 
+    def pause_recording(self) -> None:
+        self._do("pause recording")
+
+    def resume_recording(self) -> None:
+        self._do("resume recording")
+
     async def hang_up(self, cause: Cause) -> None:
         self._do(f"hang up {cause.value}")
 

@@ -86,6 +86,27 @@ def test_waits_for_a_callback_are_not_waits_on_the_line(rig: Rig) -> None:
     assert rig.value("queue_wait_seconds_count", queue="support", outcome="left") == 0
 
 
+def test_tries_count_by_outcome_and_a_customer_who_waits_after_one_is_called_back(rig: Rig) -> None:
+    rig.see(
+        line(0, K.JOINED, callback=True),
+        line(5, K.CALLBACK_FAILED, outcome="busy"),
+        line(5, K.CALLBACK_FAILED, outcome="made up"),
+        line(9, K.CALLBACK_ANSWERED),
+        line(9, K.RETURNED, reason="caller_returned"),
+        line(12, K.CONNECTED, agent="ann", wait_s=12),
+    )
+
+    for result in ("busy", "other", "answered"):
+        assert rig.value("callback_attempts_total", queue="support", result=result) == 1
+    assert (rig.entries("called_back"), rig.entries("answered")) == (1, 0)
+
+
+def test_second_requests_of_a_customer_are_counted(rig: Rig) -> None:
+    rig.see(line(0, K.REFUSED, reason="duplicate"), line(0, K.LEFT, reason="merged"))
+
+    assert rig.value("callbacks_duplicate_prevented_total") == 2
+
+
 def test_queues_that_are_not_there_and_reasons_that_nobody_knows_make_no_series(rig: Rig) -> None:
     rig.see(
         line(0, K.REFUSED, queue="made up", reason="unavailable"),

@@ -289,6 +289,27 @@ def test_callbacks_that_came_to_nothing(reason: str, counted: str) -> None:
     assert (figures.offered, figures.given_up - figures.lost) == (1, 0)
 
 
+def test_a_customer_who_was_called_first_and_then_waits_is_a_callback_that_is_kept() -> None:
+    figures = support(
+        line(0, K.JOINED, callback=True),
+        line(0, K.CALLBACK_UPDATED, promised_low_s=60, promised_high_s=120),
+        line(50, K.CALLBACK_FAILED, attempt=1, outcome="busy"),
+        line(100, K.CALLBACK_ANSWERED, attempt=2),
+        line(100, K.RETURNED, reason="caller_returned"),
+        line(110, K.CONNECTED, agent="ann", wait_s=110),
+    )
+
+    assert (figures.callbacks_kept, figures.callbacks_returned, figures.answered) == (1, 0, 0)
+    assert (figures.promises_in_time, figures.promise_error_s) == (1, 110 - 90)
+    assert (figures.callback_attempts, figures.callback_attempts_answered) == (2, 1)
+
+
+def test_who_keeps_an_earlier_callback_hasnt_given_up() -> None:
+    figures = support(line(0, K.JOINED), line(9, K.LEFT, reason="merged", wait_s=9))
+
+    assert (figures.left_by_key, figures.given_up) == (1, 0)
+
+
 def test_who_calls_again_instead_of_being_called_waits_from_then() -> None:
     figures = support(
         line(0, K.JOINED),

@@ -21,7 +21,7 @@ async def store(database: Database) -> CallStore:
         record(1),
         record(2, ani="+4930", result=CallResult.REJECTED),
         record(3, dnis="+4930", direction="outbound"),
-        record(4),
+        record(4, attributes={"agent": "ann"}),
     )
     return store
 
@@ -37,6 +37,8 @@ async def store(database: Database) -> CallStore:
         (CallFilter(since=NOON + 2 * MINUTE), [4, 3, 2]),
         (CallFilter(until=NOON + 2 * MINUTE), [1]),
         (CallFilter(number="+4930", direction="inbound"), [2]),
+        (CallFilter(agent="ann"), [4]),
+        (CallFilter(agent="an"), []),
     ],
     ids=str,
 )

@@ -1,0 +1,82 @@
+"""The agent desktop and the wallboard as agents and supervisors use them, in a real Chromium."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, expect
+
+from tests.browser.chromium import AppPage
+from tests.integration.peers.wait import until_async
+
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+class Screen:
+    """A page that somebody has logged in to. `problems`: what its console complained about."""
+
+    def __init__(self, page: Page, base: str) -> None:
+        self.page = page
+        self.base = base
+        self.problems: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("console", self._note)
+
+    def _note(self, line: ConsoleMessage) -> None:
+        # A list that this node hasn't got is asked for once; browsers log that by themselves.
+        if line.type == "error" and "/v1/callbacks" not in line.location.get("url", ""):
+            self.problems.append(line.text)
+
+    @classmethod
+    async def open(cls, context: BrowserContext, base: str, name: str, key: str) -> Screen:
+        """`name`: of the page, `agent` or `wallboard`."""
+        screen = cls(await context.new_page(), base)
+        await screen.page.goto(f"{base}/{name}")
+        await screen.page.fill("#key", key)
+        await screen.page.keyboard.press("Enter")
+        await screen.sees("#line.good")
+        return screen
+
+    async def sees(self, selector: str, text: str | None = None, deadline_s: float = 10.0) -> None:
+        """Waits until it is there, and says `text` somewhere."""
+        place = self.page.locator(selector).first
+        await expect(place).to_be_visible(timeout=deadline_s * 1000)
+        if text is not None:
+            await expect(place).to_contain_text(text, timeout=deadline_s * 1000)
+
+    async def misses(self, selector: str, deadline_s: float = 10.0) -> None:
+        await expect(self.page.locator(selector).first).to_be_hidden(timeout=deadline_s * 1000)
+
+    async def click(self, selector: str) -> None:
+        await self.page.click(selector)
+
+    async def until(self, script: str, what: str, deadline_s: float = 10.0) -> None:
+        async def true() -> bool:
+            return bool(await self.page.evaluate(script))
+
+        await until_async(true, what, deadline_s=deadline_s)
+
+    async def hears(self, frequency_hz: float, deadline_s: float = 10.0) -> None:
+        await AppPage(self.page, self.base).hears(frequency_hz, deadline_s)
+
+    async def check(self, pictures: Path, name: str) -> None:
+        """A picture in light and in dark, and no accessibility fault in either."""
+        for scheme in ("light", "dark"):
+            await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            await self.page.screenshot(path=pictures / f"{name}-{scheme}.png", full_page=True)
+            faults = await self._faults()
+            assert not faults, f"{name} {scheme}: {faults}"
+        await self.page.emulate_media(color_scheme="light")
+
+    async def _faults(self) -> list[dict[str, Any]]:
+        # Our policy lets no script in, so axe comes in through the debugger and not through the page.
+        found = await Axe().run(self.page, options=WCAG)
+        return [
+            {
+                "rule": fault["id"],
+                "nodes": [(node["html"][:160], node.get("any", [{}])[:1]) for node in fault["nodes"]],
+            }
+            for fault in found.response["violations"]
+        ]
