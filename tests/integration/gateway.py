@@ -17,6 +17,7 @@ from tests.integration.peers.wait import until_async
 
 START_S = 30.0  # the first start synthesises prompts
 RTP_PORTS = 400
+ENGLISH = '{ en = ["whisper-tiny-en", "pocketsphinx"] }'
 
 CONFIGURATION = """\
 data_dir = {data_dir}
@@ -40,6 +41,9 @@ port = {http_port}
 [dialplan]
 path = {dialplan}
 
+[speech]
+recognisers = {recognisers}
+
 [log]
 level = "{log_level}"
 format = "json"
@@ -47,7 +51,10 @@ format = "json"
 
 
 class Gateway:
-    """One node. Its log, database and prompt cache lie in `directory`."""
+    """One node. Its log, database and prompt cache lie in `directory`.
+
+    `understands`: it has the recognisers of English, which take seconds and memory to start.
+    """
 
     def __init__(
         self,
@@ -58,6 +65,7 @@ class Gateway:
         rtp_ports: int = RTP_PORTS,
         log_level: str = "debug",
         environment: Mapping[str, str] | None = None,
+        understands: bool = False,
     ) -> None:
         self.directory = directory
         self.data_dir = directory / "var"
@@ -76,6 +84,7 @@ class Gateway:
                 rtp_last=self._rtp.last,
                 max_calls=max_calls,
                 log_level=log_level,
+                recognisers=ENGLISH if understands else "{}",
                 dialplan=json.dumps(str(dialplan)),
             )
         )

@@ -290,7 +290,7 @@ async def calls(console: Console, directory: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     dialplan = write_dialplan(directory / "speech-plan")
     async with (
-        Gateway(directory / "speech-node", dialplan=dialplan, log_level="info") as gateway,
+        Gateway(directory / "speech-node", dialplan=dialplan, log_level="info", understands=True) as gateway,
         await UserAgent.open("callers") as phone,
     ):
         await until_async(lambda: _both_ready(gateway), "warm recognisers", deadline_s=90.0)

@@ -34,7 +34,7 @@ async def listening_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
     directory = tmp_path_factory.mktemp("listening")
     environment = {"RINGBACK_SPEECH__WORKERS": "1", "RINGBACK_RECORDING__CALLS": "true"}
     dialplan = write_dialplan(directory / "dialplan")
-    async with Gateway(directory, dialplan=dialplan, environment=environment) as running:
+    async with Gateway(directory, dialplan=dialplan, environment=environment, understands=True) as running:
         await until_async(lambda: _warm(running), "a warm recogniser", deadline_s=60.0)
         yield running
 

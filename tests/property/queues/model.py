@@ -66,9 +66,12 @@ class Model(Inspected):
         effects = tuple(effects)
         self.freshly_offered = []
         self._heard = set()
+        before = self._staffed()
         self._hear(event, effects)
         for effect in effects:
             self._judge(event, effect)
+        for queue in before - self._staffed():
+            assert all(each.asked for each in self.callers(queue)), "nobody is there, and they weren't told"
         if isinstance(event, Enqueue) and Refuse not in map(type, effects):
             self.kept.pop((event.queue, event.identity), None)
 
@@ -140,6 +143,11 @@ class Model(Inspected):
             callback=event.callback,
             not_before=event.not_before if event.callback else None,
         )
+
+    def _staffed(self) -> set[str]:
+        """Queues whose callers may stay."""
+        queues = self.settings.items()
+        return {name for name, settings in queues if self.is_staffed(name, settings.stay)}
 
     def _choose(self, desk: Desk, presence: Presence, reason: str) -> None:
         reason = reason if presence is Presence.ON_BREAK else ""

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from gateway.agents.presence import Presence
-from gateway.agents.profile import AgentProfile, Membership
+from gateway.agents.profile import AgentProfile
 from gateway.queues.engine import QueueEngine
-from gateway.queues.settings import PriorityRise, QueueSettings, Relaxation, Staffing, Strategy
+from gateway.queues.settings import QueueSettings
 from gateway.queues.signals import (
     Accept,
     AgentReleased,
@@ -47,67 +47,27 @@ from gateway.queues.signals import (
     SetReachable,
     Tick,
 )
+from tests.property.queues.generators import (
+    AGENTS,
+    QUEUES,
+    agent_names,
+    identities,
+    levels,
+    misses,
+    offsets,
+    pick,
+    plans,
+    profiles,
+    queue_names,
+    wanted_agents,
+)
 from tests.property.queues.model import Model
 from tests.property.queues.replay import Replay
 
-QUEUES = ("sales", "help", "vip")
-AGENTS = ("ann", "bob", "cat", "dan")
 MAX_ENTRIES = 12
 STEPS = 100
 EXAMPLES = 560
 LEAST_EVENTS = 50_000
-
-queue_names = st.sampled_from((*QUEUES, *QUEUES, *QUEUES, "nowhere"))
-agent_names = st.sampled_from((*AGENTS, *AGENTS, "nobody"))
-staffing = st.sampled_from((Staffing.ALWAYS, Staffing.ALWAYS, Staffing.LOGGED_IN, Staffing.ON_DUTY))
-pick = st.integers(0, 1_000)
-levels = st.sampled_from(({}, {}, {"en": 1}, {"en": 3}, {"law": 2}, {"en": 2, "law": 1}))
-lasting = st.sampled_from(({"en": 3, "law": 2}, {"en": 2, "law": 3}, {"en": 1}, {"en": 3}))
-identities = st.sampled_from(("", "kim", "lee"))
-offsets = st.none() | st.sampled_from((0.0, 3.0, 30.0, 400.0))
-misses = st.sampled_from(Miss)
-
-
-@st.composite
-def queue_settings(draw: st.DrawFn, name: str) -> QueueSettings:
-    every_s = draw(st.none() | st.sampled_from((7.0, 0.1, 30.0)))
-    return QueueSettings(
-        name,
-        strategy=draw(st.sampled_from(Strategy)),
-        weight=draw(st.integers(0, 2)),
-        capacity=draw(st.sampled_from((None, None, None, 1, 4))),
-        maximum_wait_s=draw(st.sampled_from((None, None, None, 20.0, 90.0))),
-        overflow=draw(st.none() | queue_names),
-        join=draw(staffing),
-        stay=draw(staffing),
-        skills=draw(levels),
-        relaxations=tuple(
-            Relaxation(after_s, draw(levels)) for after_s in draw(st.sets(st.sampled_from((10.0, 45.0))))
-        ),
-        priority_rise=None if every_s is None else PriorityRise(every_s, limit=draw(st.integers(0, 4))),
-        lease_s=draw(st.sampled_from((15.0, 45.0))),
-        retry_s=draw(st.sampled_from((5.0, 12.5))),
-        misses_to_break=draw(st.integers(0, 2)),
-        wrap_up_s=draw(st.sampled_from((0.0, 10.0))),
-        sticky_s=draw(st.sampled_from((0.0, 15.0))),
-        rejoin_s=draw(st.sampled_from((5.0, 60.0))),
-    )
-
-
-@st.composite
-def profiles(draw: st.DrawFn) -> AgentProfile:
-    name = draw(st.sampled_from(AGENTS))
-    membership = st.builds(Membership, order=st.integers(0, 2), weight=st.integers(0, 3))
-    queues = draw(st.sampled_from((QUEUES, QUEUES, QUEUES[:2], QUEUES[1:])))
-    memberships = dict.fromkeys(queues, draw(membership))
-    return AgentProfile(name, name, skills=draw(lasting), queues=memberships)
-
-
-@st.composite
-def plans(draw: st.DrawFn) -> tuple[QueueSettings, ...]:
-    names = draw(st.sampled_from((QUEUES, QUEUES, QUEUES[:2], QUEUES[1:])))
-    return tuple(draw(queue_settings(name)) for name in names)
-
 
 any_entry = precondition(lambda floor: bool(floor.model.entries))
 any_offer = precondition(lambda floor: bool(floor.offers))
@@ -197,7 +157,7 @@ class Floor(RuleBasedStateMachine):
         priority=st.integers(0, 2),
         skills=levels,
         identity=identities,
-        sticky=st.none() | agent_names,
+        sticky=wanted_agents,
         limit_s=st.none() | st.sampled_from((8.0, 50.0)),
         earned=offsets,
         later=offsets,
@@ -252,6 +212,29 @@ class Floor(RuleBasedStateMachine):
     @rule(choice=pick, later=offsets)
     def become_callback(self, choice: int, later: float | None) -> None:
         self.tell(BecomeCallback(self.entry(choice), self.at(later)))
+
+    @any_room
+    @rule(queue=st.sampled_from(QUEUES), later=offsets, again=offsets)
+    def ask_twice_to_be_called_back(self, queue: str, later: float | None, again: float | None) -> None:
+        for offset in (later, again):
+            entry = self.new_entry()
+            self.tell(Enqueue(entry, queue, identity="kim"))
+            self.tell(BecomeCallback(entry, self.at(offset)))
+
+    @rule()
+    def empty_the_queues(self) -> None:
+        for entry in [each.id for each in self.model.entries.values() if not each.talking]:
+            self.tell(Leave(entry, Leaving.REMOVED))
+
+    @any_room
+    @rule(queue=st.sampled_from(QUEUES), agent=st.sampled_from(AGENTS))
+    def call_twice_for_one_agent(self, queue: str, agent: str) -> None:
+        """The second waits while the first talks, although others may be idle."""
+        for _ in range(2):
+            entry = self.new_entry()
+            self.tell(Enqueue(entry, queue, sticky=agent, forced=True))
+            for event in (Accept(f"{entry}-1"), Joined(f"{entry}-1")):
+                self.tell(event)
 
     @any_entry
     @rule(choice=pick)
@@ -312,6 +295,10 @@ class Floor(RuleBasedStateMachine):
     @rule(agent=agent_names, presence=st.sampled_from(Presence), reason=st.sampled_from(("", "lunch")))
     def choose(self, agent: str, presence: Presence, reason: str) -> None:
         self.tell(SetPresence(agent, presence, reason))
+
+    @rule(agent=st.sampled_from(AGENTS), reachable=st.booleans())
+    def go_away(self, agent: str, reachable: bool) -> None:
+        self.tell(SetPresence(agent, Presence.ON_BREAK) if reachable else SetReachable(agent, False))
 
     @rule(agent=agent_names)
     def come_back(self, agent: str) -> None:
