@@ -1,8 +1,8 @@
 """Where envelopes are handed over and found again.
 
 An app's server hands one over and gets an id, a signed token for an in-app call and, when it asks, a PIN
-for a phone call. A call finds it by what its caller shows (`matching`). What happens to the customer afterwards is
-written into it in the background, in order; the call never waits for the disk.
+for a phone call. A call finds it by what its caller shows (`matching`). What happens to the customer
+afterwards is written into it in the background, in order; the call never waits for the disk.
 """
 
 from __future__ import annotations
@@ -103,9 +103,12 @@ class HandoffRules:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
+    """What is to be written: a change, or (`new`) an envelope that isn't there yet."""
+
     handoff: str
     apply: Callable[[Envelope], Envelope]
     change: Change
+    new: Envelope | None = None
 
 
 class HandoffDesk:
@@ -159,12 +162,10 @@ class HandoffDesk:
             return Opened(envelope.id, token, expires_at, digits, until)
         raise PinTaken("every PIN is taken: make handoff.pin_digits longer")
 
-    async def begin(self, envelope: Envelope, *, by: str) -> None:
-        """Keep an envelope that began with a call."""
+    def begin(self, envelope: Envelope, *, by: str) -> None:
+        """Keep an envelope that began with a call: soon, and before its changes. Returns at once."""
         change = Change(self.utc(), by, "begun")
-        await self._shelf.add(
-            Kept(envelope, "", "", envelope.expires_at), pin=None, pin_until=None, change=change
-        )
+        self._ask(_Waiting(envelope.id, _unchanged, change, envelope))
 
     # ---- found again
 
@@ -214,14 +215,11 @@ class HandoffDesk:
 
     def note(self, handoff: str, change: Change) -> None:
         """For the journal of changes alone."""
-        self.change(handoff, lambda envelope: envelope, change)
+        self.change(handoff, _unchanged, change)
 
     def change(self, handoff: str, apply: Callable[[Envelope], Envelope], change: Change) -> None:
         """Do it soon, after what was asked before. Returns at once."""
-        if self._waiting.qsize() >= MAX_WAITING:
-            log.error("handoff_change_lost", handoff=handoff, what=change.what)
-            return
-        self._waiting.put_nowait(_Waiting(handoff, apply, change))
+        self._ask(_Waiting(handoff, apply, change))
 
     async def run(self) -> None:
         while True:
@@ -236,12 +234,22 @@ class HandoffDesk:
         while not self._waiting.empty():
             await self._write(self._waiting.get_nowait())
 
+    def _ask(self, waiting: _Waiting) -> None:
+        if self._waiting.qsize() >= MAX_WAITING:
+            log.error("handoff_change_lost", handoff=waiting.handoff, what=waiting.change.what)
+            return
+        self._waiting.put_nowait(waiting)
+
     async def _write(self, waiting: _Waiting) -> None:
         try:
+            if waiting.new is not None:
+                kept = Kept(waiting.new, "", "", waiting.new.expires_at)
+                await self._shelf.add(kept, pin=None, pin_until=None, change=waiting.change)
+                return
             if await self._shelf.change(waiting.handoff, waiting.apply, waiting.change) is None:
                 log.warning("handoff_gone", handoff=waiting.handoff, what=waiting.change.what)
         except RingbackError as error:
-            log.error("handoff_change_lost", handoff=waiting.handoff, error=str(error))  # noqa: TRY400  # its text says it
+            log.error("handoff_change_lost", handoff=waiting.handoff, error=str(error))  # noqa: TRY400
         except Exception:  # one change's fault mustn't keep the others from being written
             log.exception("handoff_change_failed", handoff=waiting.handoff)
 
@@ -249,10 +257,14 @@ class HandoffDesk:
         try:
             await self._shelf.forget(self.utc() - self.rules.retention)
         except RingbackError as error:
-            log.error("handoffs_not_forgotten", error=str(error))  # noqa: TRY400  # its text says it
+            log.error("handoffs_not_forgotten", error=str(error))  # noqa: TRY400
 
     def _hash(self, digits: str) -> str:
         return hmac.new(self._secret.encode(), f"pin:{digits}".encode(), hashlib.sha256).hexdigest()
+
+
+def _unchanged(envelope: Envelope) -> Envelope:
+    return envelope
 
 
 def _fact(envelope: Envelope, name: str) -> str:

@@ -47,7 +47,7 @@ class CallActions(NoActions):
 
     async def queue(self, request: QueueRequest, keys: Keys) -> Outcome:
         if (envelope := self._visitor.envelope) is not None:
-            await envelope.keep()
+            envelope.keep()
             envelope.walk_menu()
         return self._back(await QueueVisit(request, keys, self._visitor, self._parts.queues).run())
 

@@ -61,7 +61,7 @@ class CallContext:
         self._log = log
         self._nodes: list[str] = []  # of the menu, since the last step that names them
         self._matched: Matched | None = None
-        self._stored = ""  # the id of the envelope that is on disk
+        self._stored = ""  # the id of the envelope that is on disk, or soon
 
     @property
     def matched(self) -> Matched | None:
@@ -69,7 +69,7 @@ class CallContext:
 
     @property
     def id(self) -> str:
-        """The id of the envelope; "" before there is one on disk."""
+        """The id of the envelope; "" before it is kept."""
         return self._stored
 
     # ---- who comes
@@ -149,23 +149,17 @@ class CallContext:
                 return Outcome("error")
         return Outcome("next", dict(self.plan_view()))
 
-    async def keep(self) -> str:
-        """The envelope's id, with the envelope on disk; "" when the database is away.
+    def keep(self) -> str:
+        """The id of the envelope, which is on disk soon; "" where nothing is kept. Returns at once.
 
         A caller of whom nothing is known gets an envelope now: what happens to them from here on is their
         journey.
         """
         if self._desk is None or self._stored:
             return self._stored
-        matched = self._matched or Matched(self._fresh(), Match.MENU)
-        self._matched = matched
-        try:
-            async with asyncio.timeout(FIND_LIMIT_S):
-                await self._desk.begin(matched.envelope, by=self._source)
-        except (RingbackError, TimeoutError) as error:
-            self._log.error("handoff_not_kept", error=str(error) or "the database is slow")
-            return ""
-        self._stored = matched.envelope.id
+        self._matched = self._matched or Matched(self._fresh(), Match.MENU)
+        self._desk.begin(self._matched.envelope, by=self._source)
+        self._stored = self._matched.envelope.id
         return self._stored
 
     def passed(self, left: NodeLeft) -> None:
