@@ -181,7 +181,15 @@ class CallSession:
         if self._services.act is None:
             return NoActions()
         return self._services.act(
-            Visitor(self.call_id, self._leg, self._control, self._active, self._log, self._live)
+            Visitor(
+                self.call_id,
+                self._leg,
+                self._control,
+                self._active,
+                self._log,
+                self._live,
+                lambda: context_of(self._leg),
+            )
         )
 
     def _facts(self) -> Facts:

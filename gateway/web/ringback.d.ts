@@ -66,7 +66,7 @@ export interface Ring {
 }
 
 export interface ConnectionEvents {
-  open: CustomEvent<{ resumed: boolean }>;
+  open: CustomEvent<{ resumed: boolean; calls: string[] }>;
   lost: CustomEvent<{ code: number }>;
   failed: CustomEvent<{ error: RingbackError }>;
   ring: CustomEvent<Ring>;

@@ -152,7 +152,7 @@ export class RingbackConnection extends EventTarget {
     const ready = this.#ready;
     this.#ready = null;
     for (const kept of this.#outbox) this.#write(kept);
-    this.#emit("open", { resumed: message.resumed });
+    this.#emit("open", { resumed: message.resumed, calls: message.calls });
     ready?.resolve();
   }
 
@@ -291,6 +291,9 @@ export class RingbackCall extends EventTarget {
     call.#ownsConnection = true;
     call.#begun = true;
     call.#set("reconnecting");
+    call.#on(connection, "open", ({ detail }) => {
+      if (!detail.calls.includes(call.#id)) call.#fail(new RingbackError("session_gone", "the call is over"));
+    });
     connection.open().catch(() => {});
     return call;
   }

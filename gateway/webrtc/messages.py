@@ -204,8 +204,15 @@ def _reason(error: ValidationError | RecursionError) -> str:
 
 
 def welcome(
-    session: str, received: int, resume_s: float, servers: list[Message], *, resumed: bool
+    session: str,
+    received: int,
+    resume_s: float,
+    servers: list[Message],
+    calls: list[str],
+    *,
+    resumed: bool,
 ) -> Message:
+    """`calls`: those that are still there, for a page that remembers one."""
     return {
         "type": "welcome",
         "version": VERSION,
@@ -214,6 +221,7 @@ def welcome(
         "received": received,
         "resume_s": resume_s,
         "ice_servers": servers,
+        "calls": calls,
     }
 
 

@@ -203,9 +203,9 @@ def _named(codec: RTCRtpCodecParameters) -> str:
 
 
 def _keys_at(offered: Sequence[RTCRtpCodecParameters], clock: int) -> RTCRtpCodecParameters | None:
-    """telephone-event at the codec's own clock (RFC 4733 §2.1)."""
+    """telephone-event at the codec's own clock (RFC 4733 §2.1). Firefox has one at 8 kHz alone."""
     events = [codec for codec in offered if codec.name.lower() == "telephone-event"]
-    return next((codec for codec in events if codec.clockRate == clock), None)
+    return next((codec for codec in events if codec.clockRate == clock), events[0] if events else None)
 
 
 def _section(media: aiortc_sdp.MediaDescription) -> Section:

@@ -106,6 +106,7 @@ class VoiceSession:
                 self._channel.received,
                 self._owner.resume_s,
                 servers,
+                list(self.calls),
                 resumed=hello.resume is not None,
             )
         )

@@ -10,7 +10,7 @@ through Python and still decodes natively.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version
@@ -59,9 +59,9 @@ class Pair:
     remote: tuple[str, int]
 
 
-def problem() -> str | None:
+def problem(versions: Mapping[str, str] = VERSIONS) -> str | None:
     """Why the takeover can't work with the libraries that are installed, or None. Costs nothing."""
-    for name, wanted in VERSIONS.items():
+    for name, wanted in versions.items():
         if (found := version(name)) != wanted:
             return f"{name} is {found}, not {wanted}"
     loop = asyncio.get_running_loop()

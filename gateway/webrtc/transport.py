@@ -110,12 +110,14 @@ class MediaTransport:
         """Finds a way and agrees on keys; then native code carries the media. Tells by the handlers."""
         offer = self.offer
         try:
-            await self._ice.start(RTCIceParameters(offer.ufrag, offer.password, offer.ice_lite))
-            if self._ice.state != "completed":
-                return self._lose("ice_failed")
-            remote_role = "server" if self._role == "client" else "client"
-            await self._dtls.start(RTCDtlsParameters(fingerprints_of(offer), remote_role))
-        except (ConnectionError, OSError) as error:
+            # A far end that never says which of its candidates was the last would be waited for for ever.
+            async with asyncio.timeout(self._settings.setup_timeout_s):
+                await self._ice.start(RTCIceParameters(offer.ufrag, offer.password, offer.ice_lite))
+                if self._ice.state != "completed":
+                    return self._lose("ice_failed")
+                remote_role = "server" if self._role == "client" else "client"
+                await self._dtls.start(RTCDtlsParameters(fingerprints_of(offer), remote_role))
+        except (ConnectionError, OSError, TimeoutError) as error:
             log.info("webrtc_connect_failed", error=str(error))
             return self._lose("ice_failed")
         keys = self._dtls.keys

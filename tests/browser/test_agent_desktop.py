@@ -28,13 +28,31 @@ CALLER_HZ, AGENT_HZ, OTHER_HZ = 700.0, 1100.0, 1900.0
 AGENT_MICROPHONE_HZ = 900.0
 WIDE: ViewportSize = {"width": 1360, "height": 900}
 
-CONTEXT = {
+CONTEXT = {"order": "A-7", "page": "<b>invoice</b> 7"}
+KNOWN = {
+    "id": "5f0c9a3e",
+    "match": "token",
     "customer": {"name": "Grace Example", "id": "C-1042", "segment": "business"},
-    "authentication": {"level": 2, "method": "app login", "expires_at": "2020-01-01T00:00:00Z"},
-    "intent": {"name": "billing.question", "confidence": 0.93},
-    "journey": [{"page": "invoices", "did": "<b>looked</b> at invoice 7"}, {"page": "help", "did": "called"}],
-    "attributes": {"order": "A-7", "language": "en"},
+    "authentication": {
+        "state": "valid",
+        "authenticated": True,
+        "level": "strong",
+        "method": "app_session",
+        "until": "2020-01-01T00:00:00Z",
+    },
+    "intent": "billing.question",
+    "language": "en",
+    "attributes": {"order": "A-7"},
+    "attachments": [
+        {"url": "https://shop.example.com/invoice/7", "title": "Invoice 7"},
+        {"url": "javascript:alert(1)", "title": "Not a link"},
+    ],
+    "journey": [
+        {"kind": "page", "at": "2020-01-01T00:00:00Z", "text": "<b>looked</b> at invoice 7", "source": "app"},
+        {"kind": "chat", "at": "2020-01-01T00:01:00Z", "text": "asked for a copy", "source": "bot"},
+    ],
 }
+"""As a handoff shows an agent what is known of a caller."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -265,10 +283,8 @@ async def test_an_app_waits_in_a_queue_and_an_agent_sees_who_it_is_before_they_t
 
     await screen.page.focus("#available")
     await screen.page.keyboard.press("Space")
-    await screen.sees("#offer", "Grace Example")
-    await screen.sees("#offer [data-section=authentication]", "Expired: ask again")
-    await screen.sees("#offer [data-section=journey]", "<b>looked</b> at invoice 7")
-    await screen.check(pictures, "agent-screen-pop")
+    await screen.sees("#offer", "Sample caller")
+    await screen.sees("#offer [data-section=attributes]", "<b>invoice</b> 7")
     await screen.page.keyboard.press("Alt+a")
 
     await screen.sees("#call", "Talking")
@@ -278,6 +294,34 @@ async def test_an_app_waits_in_a_queue_and_an_agent_sees_who_it_is_before_they_t
     await screen.page.keyboard.press("Alt+x")
     assert screen.problems == []
     await desk.close()
+
+
+async def test_the_screen_pop_tells_who_it_is_and_whether_that_still_holds(
+    wide: BrowserContext, base: str, centre: Centre, pictures: Path
+) -> None:
+    screen = await Screen.open(wide, base, "agent", ANN)
+    await screen.click("#available")
+    caller = await centre.call_in("notes")
+    phone = await centre.agents["ann"].ring()
+    await screen.sees("#offer", "Call for notes")
+
+    await screen.page.evaluate(
+        """(context) => {
+          desk.offer = { ...desk.offer, context };
+          desk.dispatchEvent(new Event("change"));
+        }""",
+        KNOWN,
+    )
+
+    await screen.sees("#offer-from", "Grace Example")
+    await screen.sees("#offer [data-section=authentication]", "Expired: ask again")
+    await screen.sees("#offer [data-section=journey]", "<b>looked</b> at invoice 7")
+    links = await screen.page.locator("#offer a").evaluate_all("(found) => found.map((link) => link.href)")
+    assert links == ["https://shop.example.com/invoice/7"]
+    await screen.check(pictures, "agent-screen-pop")
+    caller.bye()
+    await phone.request("CANCEL")
+    await screen.sees(".toast", "hung up")
 
 
 async def test_the_audio_dialogue_shows_the_devices_and_the_level(

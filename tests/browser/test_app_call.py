@@ -75,6 +75,23 @@ async def test_a_call_goes_on_when_its_page_is_reloaded(
     await idle(voice_gateway)
 
 
+async def test_a_reload_after_the_call_has_ended_shows_no_trouble(
+    context: BrowserContext, base: str, voice_gateway: Gateway
+) -> None:
+    app = await AppPage.open(context, base)
+    await app.call()
+    kept = await app.evaluate("() => sessionStorage.getItem('ringback.call')")
+    await app.page.click("#hangup")
+    await app.ended()
+    await app.evaluate("(kept) => sessionStorage.setItem('ringback.call', kept)", kept)
+
+    await app.page.reload()
+    await app.ended()
+
+    assert await app.text("#problem") == ""
+    assert await app.page.is_visible("#call")
+
+
 async def test_a_change_of_network_brings_a_new_connection_to_the_same_call(
     context: BrowserContext, base: str, voice_gateway: Gateway
 ) -> None:

@@ -18,6 +18,15 @@ import * as transfer from "./transfer.js";
 import { CATALOGUE } from "./words.js";
 
 const TOAST_MS = 8000;
+/** What is worth saying of an offer that is over, by its outcome. */
+const ENDED = {
+  no_answer: "offer.missed",
+  busy: "offer.missed",
+  unreachable: "offer.missed",
+  disconnected: "offer.missed",
+  caller_gone: "offer.caller_gone",
+  accepted_elsewhere: "offer.elsewhere",
+};
 const SHORTCUTS = { a: "accept", d: "decline", h: "hold", m: "mute", t: "transfer", k: "pad", x: "hangup" };
 
 const words = new Words(CATALOGUE);
@@ -95,7 +104,8 @@ function open(holder) {
   words.addEventListener("change", () => show(page));
   desk.addEventListener("change", () => { listen(); lookAtLists(); }, { once: true });
   desk.addEventListener("offerended", ({ detail }) => {
-    if (!["accepted", ""].includes(detail.outcome)) attempt(Promise.reject(new Error(t("offer.missed", detail))));
+    const said = ENDED[detail.outcome];
+    if (said) toast(t(said));
   });
   desk.addEventListener("refused", ({ detail }) => refused(page, detail));
   devices.addEventListener("change", listen);

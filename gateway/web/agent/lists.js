@@ -7,11 +7,11 @@ const EVERY_MS = 4000;
 const HISTORY = "ringback.history";
 const MOST = 100;
 
-export function setUp({ desk, api, attempt, words }) {
+export function setUp({ desk, api, words }) {
   const look = () => {
     if (document.hidden || !desk.agent) return;
     lookAtQueues(desk, api);
-    lookAtCallbacks(desk, api, attempt, words.say);
+    lookAtCallbacks(desk, api, words);
   };
   setInterval(look, EVERY_MS);
   document.addEventListener("visibilitychange", look);
@@ -40,25 +40,29 @@ function queueRow({ name, waiting, callbacks, oldest_at: oldest, idle }) {
     el("td", { class: "figure" }, String(idle)));
 }
 
-let refused = false; // a node without callbacks, or a key that may not see them
+let refused = false; // a node without callbacks
 
-async function lookAtCallbacks(desk, api, attempt, t) {
+async function lookAtCallbacks(desk, api, words) {
   if (refused) return;
   let found;
   try {
-    found = (await api.get("/v1/callbacks")).callbacks ?? [];
+    found = (await api.get("/v1/callbacks")).callbacks;
   } catch (error) {
     refused = error.status === 404 || error.status === 403;
     return;
   }
-  const open = found.filter(({ queue, state }) => desk.agent.queues.includes(queue) && !["done", "cancelled", "expired"].includes(state));
-  $("callbacks").hidden = !open.length;
-  fill($("callbacks").querySelector("ul"), open, () => open.map((callback) => el("li", {},
-    el("span", {}, [callback.name, callback.number, callback.queue].filter(Boolean).join(" · ")),
-    el("button", {
-      type: "button",
-      onclick: () => attempt(api.send("POST", `/v1/callbacks/${encodeURIComponent(callback.id)}/claim`, {})),
-    }, t("callbacks.claim")))));
+  const served = found.filter(({ queue }) => desk.agent.queues.includes(queue));
+  $("callbacks").hidden = !served.length;
+  const told = served.map(({ id, name, number, queue, state, not_before: due, attempts }) => ({ id, name, number, queue, state, due, attempts }));
+  fill($("callbacks").querySelector("ul"), [told, words.language], () => told.map((callback) => callbackRow(callback, words)));
+}
+
+function callbackRow({ name, number, queue, state, due, attempts }, words) {
+  const key = `callbacks.${state}`;
+  return el("li", {},
+    el("span", {}, [name, number].filter(Boolean).join(" · ")),
+    el("span", { class: "tag" }, words.knows(key) ? words.say(key) : state),
+    el("span", { class: "quiet small" }, [queue, due && timeOfDay(due), attempts ? `${attempts}×` : ""].filter(Boolean).join(" · ")));
 }
 
 function kept() {

@@ -30,7 +30,8 @@ export function show({ desk, audio, devices, words }) {
   show.again = () => show({ desk, audio, devices, words });
   const t = words.say;
   const { offer } = desk;
-  const consulted = !offer && audio.ringing;
+  // What rings for a queue says so: its offer is only a moment late, or over.
+  const consulted = !offer && audio.ringing && !audio.call.headers?.["x-ringback-queue"];
   $("offer").hidden = !offer && !consulted;
   if (consulted) return showConsultation(audio.call, t);
   if (!offer) return undefined;

@@ -1,36 +1,43 @@
 // The screen pop: what is known of a caller, as an agent reads it. It is text from outside, and stays text.
 import { el } from "/web/common/dom.js";
-import { now } from "/web/common/clock.js";
+import { now, timeOfDay } from "/web/common/clock.js";
 
 const FIRST = ["customer", "authentication", "intent", "journey"];
+const UNTOLD = new Set(["id", "forgotten_steps", "attributes", "attachments"]); // for programs, or shown elsewhere
 const MAX_DEPTH = 4;
 const MAX_ITEMS = 60;
 
 /** Sections for a context (plain JSON): those that every contact centre has, then everything else. */
 export function screenPop(context, t) {
-  const rest = Object.fromEntries(
-    Object.entries(context).filter(([key]) => !FIRST.includes(key) && key !== "attributes"),
-  );
-  const attributes = isObject(context.attributes) ? { ...rest, ...context.attributes } : rest;
+  const rest = Object.entries(context).filter(([key, value]) => !FIRST.includes(key) && !UNTOLD.has(key) && filled(value));
+  const attributes = { ...(isObject(context.attributes) ? context.attributes : {}), ...Object.fromEntries(rest) };
   const known = FIRST.filter((key) => filled(context[key])).map((key) => section(key, context[key], t));
-  return filled(attributes) ? [...known, section("attributes", attributes, t)] : known;
+  if (filled(attributes)) known.push(section("attributes", attributes, t));
+  if (filled(context.attachments)) known.push(links(context.attachments, t));
+  return known;
 }
 
 function section(key, value, t) {
   const head = el("h3", {}, t(`pop.${key}`));
   if (key === "authentication") head.append(" ", verdict(value, t));
-  return el("section", { "data-section": key }, head, body(value, 0));
+  const told = key === "authentication" && value.state === "none" ? null : body(value, 0);
+  return el("section", { "data-section": key }, head, told);
 }
 
 /** Whether the caller is who they say, at this moment: what was proved may have run out. */
 function verdict(value, t) {
-  const expires = isObject(value) ? value.expires_at ?? value.valid_until : null;
-  const proved = isObject(value)
-    ? value.verified ?? value.authenticated ?? (value.level !== undefined && value.level !== "none" && value.level !== 0)
-    : Boolean(value);
-  const over = (isObject(value) && value.expired === true) || (expires && moment(expires) <= now());
-  if (proved && over) return el("span", { class: "tag warn" }, t("pop.expired"));
-  return el("span", { class: `tag ${proved ? "good" : "warn"}` }, t(proved ? "pop.verified" : "pop.unverified"));
+  const until = value.until ?? value.expires_at;
+  const over = value.state === "expired" || (until && moment(until) <= now());
+  const proved = value.authenticated ?? !["none", undefined].includes(value.level);
+  const [tone, key] = over ? ["warn", "pop.expired"] : proved ? ["good", "pop.verified"] : ["warn", "pop.unverified"];
+  return el("span", { class: `tag ${tone}` }, t(key));
+}
+
+function links(attachments, t) {
+  const items = attachments.slice(0, MAX_ITEMS).filter(({ url }) => /^https?:\/\//i.test(url)).map(({ url, title }) => (
+    el("li", {}, el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, title || url))
+  ));
+  return el("section", { "data-section": "attachments" }, el("h3", {}, t("pop.attachments")), el("ul", {}, ...items));
 }
 
 function moment(value) {
@@ -40,7 +47,7 @@ function moment(value) {
 function body(value, depth) {
   if (depth >= MAX_DEPTH) return el("span", {}, JSON.stringify(value));
   if (Array.isArray(value)) {
-    return el("ol", {}, ...value.slice(0, MAX_ITEMS).map((item) => el("li", {}, body(item, depth + 1))));
+    return el("ol", {}, ...value.slice(0, MAX_ITEMS).map((item) => el("li", {}, step(item) ?? body(item, depth + 1))));
   }
   if (isObject(value)) {
     const entries = Object.entries(value).slice(0, MAX_ITEMS);
@@ -50,6 +57,13 @@ function body(value, depth) {
     ]));
   }
   return el("span", {}, value === null || value === "" ? "–" : String(value));
+}
+
+/** A step of a journey in one line: when, what, and what was said. */
+function step(item) {
+  if (!isObject(item) || typeof item.text !== "string") return null;
+  const about = [item.at && timeOfDay(item.at), item.kind].filter(Boolean).join(" · ");
+  return el("span", {}, el("span", { class: "quiet" }, about, about && ": "), item.text);
 }
 
 function isObject(value) {

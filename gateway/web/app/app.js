@@ -166,7 +166,7 @@ function showEnd(detail) {
   call = null;
   offer = null;
   for (const id of ["menu", "queue", "keypad", "clock"]) $(id).hidden = true;
-  const normal = detail.reason === "normal_clearing";
+  const normal = ["normal_clearing", "session_gone"].includes(detail.reason); // gone: ended while the page was away
   say("problem", normal ? "" : REASONS[detail.reason] ?? `The call has ended: ${detail.text || detail.reason}`);
   $("mute").setAttribute("aria-pressed", "false");
 }

@@ -52,7 +52,9 @@ uint32_t ssrc_at(const uint8_t *at) {
 } // namespace
 
 std::vector<std::string> srtp_profiles() {
-    srtp_init(); // harmless when PJMEDIA has done it already
+    // Fails when PJMEDIA has done it already. When it hasn't, we leave things as they were, or else its own call
+    // would fail, and with it the start of the engine.
+    bool ours = srtp_init() == srtp_err_status_ok;
     std::vector<std::string> names;
     for (const Profile &profile : PROFILES) {
         srtp_t session = nullptr;
@@ -62,6 +64,8 @@ std::vector<std::string> srtp_profiles() {
             srtp_dealloc(session);
         }
     }
+    if (ours)
+        srtp_shutdown();
     return names;
 }
 

@@ -25,7 +25,7 @@ def document() -> dict[str, Any]:
 
 
 SAID = [
-    messages.welcome("secret", 0, 30.0, [], resumed=False),
+    messages.welcome("secret", 0, 30.0, [], ["call-0001"], resumed=False),
     messages.error("bad_message", "no"),
     messages.answer("v=0", 1),
     messages.candidate("1 1 udp 1 192.0.2.1 9 typ host", 1),

@@ -69,6 +69,12 @@ def test_our_preference_decides_on_the_codec(codecs: tuple[str, ...], chosen: st
     assert (offer.key_type, offer.key_clock) == (126, 8000)
 
 
+def test_firefox_has_keys_at_another_clock_than_opus() -> None:
+    offer = parse_offer(sdp(AUDIO.replace("a=rtpmap:110 telephone-event/48000\n", "")))
+
+    assert (offer.codec, offer.key_type, offer.key_clock) == ("opus", 126, 8000)
+
+
 def test_an_answer_is_audio_alone_and_refuses_the_rest() -> None:
     answer = make_answer(parse_offer(sdp(AUDIO, VIDEO)), OURS, 7)
 
