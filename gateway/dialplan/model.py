@@ -227,10 +227,13 @@ class Plan:
                 variant = self.variant(wording, language)
                 if isinstance(variant, Spoken | Recorded):
                     yield variant
+        listens = any(
+            listens_for_speech(node) for flow in self.flows.values() for node in flow.nodes.values()
+        )
         for language in dict.fromkeys(
             language for flow in self.flows.values() for language in flow.languages
         ):
-            for announcement in (ERROR_ANNOUNCEMENT, UNAVAILABLE_ANNOUNCEMENT):
+            for announcement in (ERROR_ANNOUNCEMENT, *((UNAVAILABLE_ANNOUNCEMENT,) if listens else ())):
                 variant = self._catalogued(announcement, language)
                 if isinstance(variant, Spoken | Recorded):
                     yield variant
@@ -245,6 +248,11 @@ class Plan:
                     if isinstance(question, Spoken | Recorded):
                         for text in phrase.texts:
                             yield from confirmation(question, text, phrase.language)
+
+
+def listens_for_speech(node: Node) -> bool:
+    """Whether a caller may answer it by speaking, in some language."""
+    return bool(node.phrases if isinstance(node, MenuNode) else isinstance(node, GatherNode) and node.speech)
 
 
 def confirmation(question: Prompt, heard: str, language: str) -> tuple[Prompt, ...]:

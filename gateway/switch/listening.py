@@ -43,7 +43,7 @@ class Closable(Protocol):
 class Recognise(Protocol):
     """The pool. Raises RecognitionError, and PoolFull among them."""
 
-    def __call__(self, utterance: Utterance, grammar: Grammar) -> Awaitable[Recognition]: ...
+    def __call__(self, utterance: Utterance, grammar: Grammar, /) -> Awaitable[Recognition]: ...
 
 
 class SpeechObserver(Protocol):
