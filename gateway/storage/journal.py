@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 import structlog
 
@@ -41,6 +41,10 @@ class JournalPatience:
 
 
 DEFAULT_PATIENCE = JournalPatience()
+
+
+OPEN_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
+"""Between tries of a starting node to store what its last run left."""
 
 
 class EventStore(Protocol):
@@ -86,16 +90,29 @@ class JournalWriter:
         self._unsure = False  # the last try may have succeeded without our hearing it
 
     @classmethod
-    async def open(cls, store: EventStore, unsaved: UnsavedEvents, metrics: Metrics, node: str) -> Self:
+    async def open(
+        cls,
+        store: EventStore,
+        unsaved: UnsavedEvents,
+        metrics: Metrics,
+        node: str,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> Self:
         """The writer of a node that goes on where it stopped: stores what its last run left in the file.
 
         Afterwards the database has everything, and open entries can be read. Raises StorageError.
         """
         last_id = await store.last_id()
-        writer = cls(store, unsaved, metrics, node, last_id)
-        await writer._restore()
-        if writer._problem is not None:
-            raise StorageError("restore", writer._problem)
+        writer = cls(store, unsaved, metrics, node, last_id, sleep=sleep)
+        for pause_s in OPEN_PAUSES_S:
+            await writer._restore()
+            if writer._problem is None:
+                break
+            # Another program (a backup, the end of a killed node) may hold the database for a moment.
+            await writer._sleep(pause_s)
+        else:
+            raise StorageError("restore", str(writer._problem))
         writer._last_id = writer._durable_id = max(last_id, await store.last_id())
         return writer
 

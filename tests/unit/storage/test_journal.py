@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from gateway.queues.journal import StoredEvent
 from gateway.storage.database import Database, StorageError, StorageRefused
-from gateway.storage.journal import DEFAULT_PATIENCE, JournalPatience, JournalWriter
+from gateway.storage.journal import DEFAULT_PATIENCE, OPEN_PAUSES_S, JournalPatience, JournalWriter
 from gateway.storage.journal_store import JournalStore, Selection
 from gateway.storage.unsaved import UnsavedEvents
 from monitoring.metrics import Metrics
@@ -304,12 +304,25 @@ async def test_a_node_that_died_between_the_commit_and_the_clearing_stores_nothi
 
 async def test_a_node_does_not_start_over_a_file_that_it_cannot_store(rig: Rig) -> None:
     rig.unsaved.append([stored(1, event(0))])
-    rig.store.failures_left = 1
+    rig.store.failures_left = len(OPEN_PAUSES_S)
 
     with pytest.raises(StorageError, match="restore failed: storage: write failed: disk I/O error"):
-        await JournalWriter.open(rig.store, rig.unsaved, rig.metrics, "node")
+        await JournalWriter.open(rig.store, rig.unsaved, rig.metrics, "node", sleep=at_once)
 
     assert rig.spilled() == [1]
+
+
+async def test_a_starting_node_waits_a_moment_for_a_database_that_somebody_holds(rig: Rig) -> None:
+    rig.unsaved.append([stored(1, event(0))])
+    rig.store.failures_left = len(OPEN_PAUSES_S) - 1
+
+    await JournalWriter.open(rig.store, rig.unsaved, rig.metrics, "node", sleep=at_once)
+
+    assert rig.spilled() == []
+
+
+async def at_once(_pause_s: float) -> None:
+    """Time passes without waiting."""
 
 
 async def test_details_are_kept_as_they_were_when_they_were_appended(rig: Rig) -> None:
