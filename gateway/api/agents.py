@@ -88,7 +88,10 @@ def routes(desk: FloorDesk, keyring: Keyring) -> APIRouter:
     )
     async def set_presence(agent: AgentId, change: PresenceChange, holder: Holder = reader) -> AgentFound:
         check_acts_for(holder, agent)
-        return AgentFound.of(change_presence(desk.ready(), agent, change, by=holder.name))
+        floor = desk.ready()
+        view = change_presence(floor, agent, change, by=holder.name)
+        await floor.queueing.settled()  # what is answered outlives a crash, unless the database is away
+        return AgentFound.of(view)
 
     @router.put(
         "/{agent}/wrap-up",

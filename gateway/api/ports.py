@@ -105,6 +105,10 @@ class Queueing(Protocol):
         """
         ...
 
+    async def settled(self) -> bool:
+        """Everything so far is on disk; False while the database is away."""
+        ...
+
     def subscribe(self, handler: Handler) -> Unsubscribe:
         """Changes of queues (their entries too) and agents."""
         ...

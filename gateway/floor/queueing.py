@@ -79,6 +79,9 @@ class LiveQueues:
             case _:
                 self._runner.post(event)
 
+    async def settled(self) -> bool:
+        return await self._runner.settled()
+
     def subscribe(self, handler: Handler) -> Unsubscribe:
         token = object()
         self._handlers[token] = handler

@@ -190,6 +190,9 @@ class FakeQueueing(_Told):
     def caller(self, entry: str) -> Caller | None:
         return self.callers.get(entry)
 
+    async def settled(self) -> bool:
+        return True
+
     def post(self, event: Event, *, by: str = "") -> None:
         self.posted.append((event, by))
         match event:
