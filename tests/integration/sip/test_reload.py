@@ -210,4 +210,8 @@ async def test_a_reload_without_a_key_or_without_a_node_says_what_is_missing(sit
         1,
         f"no node answers at http://{LOOPBACK}:{site.gateway.http_port}",
     )
-    assert (keyless.status, keyless.errors) == (1, "this API key isn't one of the node's\n")
+    assert (keyless.status, keyless.errors) == (
+        1,
+        "the node wants a key, and RINGBACK_API_KEY has none that it knows: "
+        "`ringback token` makes one, and says how to admit it\n",
+    )
