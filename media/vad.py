@@ -30,8 +30,7 @@ SpeechDetector = Callable[[Frame], bool]
 
 @dataclass(frozen=True, slots=True)
 class EndpointerSettings:
-    """Seconds, and decibels. The defaults are for G.711 and were chosen with
-    `tests/load/speech/endpoints.py`.
+    """Seconds, and decibels. The defaults are for G.711 and were chosen by measurement.
 
     `pause_s`: silence after which what was said may be all. `end_s`: silence after which it is.
     `minimum_s`: of voice; shorter sounds are noise. `longest_s`: an utterance is cut there. `pre_roll_s`:

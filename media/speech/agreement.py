@@ -3,7 +3,7 @@
 Engines of different kinds are wrong about different things: where they agree, both are probably right, and
 where the second finds nothing of what the first one heard, the first is guessing. The confidence of a
 reading is a logistic function of how well each engine likes it, and by how much better than the next one.
-Its coefficients were fitted by `python -m tests.load.speech.fit` to synthetic and recorded utterances on a
+Its coefficients were fitted to synthetic and recorded utterances on a
 telephone line with 5 to 30 dB of noise, in and out of the grammar; `make bench` shows what they are worth.
 """
 

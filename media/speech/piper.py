@@ -1,7 +1,7 @@
 """Piper: natural voices by a neural network, on the CPU. An optional engine (`uv sync --extra piper`).
 
 A fifth of real time on one core: pre-rendered prompts cost nothing in a call, and a short sentence with a
-variable in it is there within 300 ms. The model is loaded once, in a thread of its own, which is also where
+variable in it takes about 0.4 s of CPU. The model is loaded once, in a thread of its own, which is also where
 it speaks.
 """
 
