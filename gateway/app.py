@@ -24,6 +24,7 @@ from gateway.clock import SystemClock
 from gateway.config import NodeSettings, Settings
 from gateway.errors import RingbackError, StartupError
 from gateway.floor import floor_of
+from gateway.pbx import pbx
 from gateway.sip.leg import SipLeg
 from gateway.switch import testcall
 from gateway.switch.admission import Admission
@@ -148,6 +149,7 @@ class _Node:
         await enter(parts.reloads(settings, plans, switchboard, centre, desks.dialplans))
         centre.put_in_force(active)
         restore(journal.remains, centre.runner, ResumedCallbacks(centre.callbacks))
+        await enter(pbx(settings, centre, metrics, desks.pbx))
         parts.open_calendars(desks.calendars, switchboard, overrides)
         parts.open_reports(desks.reports, settings, journal.store, centre)
         rtp_ports = settings.sip.rtp_ports

@@ -334,6 +334,39 @@ class StorageSettings(Section):
     """An SQLAlchemy URL (sqlite:///… or postgresql://…); SQLite in data_dir where it is unset."""
 
 
+class PbxSettings(Section):
+    """An Asterisk whose phones agents have, over its manager interface (AMI)."""
+
+    host: str = Field("", max_length=255, pattern=r"^[A-Za-z0-9.:_-]*$")
+    """Where its manager listens. Empty: there is no PBX."""
+    port: Port = 5038
+    username: str = Field("ringback", min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")
+    secret: SecretStr | None = None
+    secret_file: Path | None = None
+    """The secret's file, instead of the secret; its first line."""
+    trunks: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ("PJSIP/ringback",)
+    """What the PBX calls its trunks to this node: calls on them are ours."""
+    when_deaf: Literal["as_before", "free", "busy"] = "as_before"
+    """What agents with a device there count as while the PBX can't be heard."""
+    heartbeat_s: float = Field(5.0, ge=0.2, le=60)
+    deaf_after_s: float = Field(12.0, ge=0.5, le=300)
+    """Without an answer or an event of our own for so long, the link is made anew."""
+    retry_s: Annotated[tuple[float, float], BeforeValidator(_split_commas)] = (0.5, 30.0)
+    """The first pause before another try, and the longest."""
+    resync_s: float = Field(60.0, ge=1, le=3600)
+    """How often everything is looked at again."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.host and (self.secret is None) == (self.secret_file is None):
+            raise ValueError("the PBX's account needs secret or secret_file, one of the two")
+        if self.deaf_after_s < 1.5 * self.heartbeat_s:
+            raise ValueError("deaf_after_s must be half again as long as heartbeat_s, or more")
+        if not 0 < self.retry_s[0] <= self.retry_s[1]:
+            raise ValueError("retry_s is the first pause and the longest, both above 0")
+        return self
+
+
 class FeatureCodes(Section):
     """What agents on phones press during a conversation; `false` (or `off`) for what they shall not."""
 
@@ -412,6 +445,7 @@ class Settings(BaseSettings):
     voice: VoiceSettings = VoiceSettings()
     handoff: HandoffSettings = HandoffSettings()
     storage: StorageSettings = StorageSettings()
+    pbx: PbxSettings = PbxSettings()
     calls: CallSettings = CallSettings()
     recording: RecordingSettings = RecordingSettings()
     log: LogSettings = LogSettings()

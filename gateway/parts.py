@@ -17,6 +17,7 @@ from gateway.api.auth import HashedKey, Holder, Keyring, Role
 from gateway.api.calendars import CalendarDesk, CalendarParts
 from gateway.api.dialplans import DialplanDesk
 from gateway.api.handoffs import HandoffSlot
+from gateway.api.pbx import PbxDesk
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk, ReportParts
 from gateway.api.server import HttpServer
@@ -81,6 +82,7 @@ class Desks:
     reports: ReportDesk = field(default_factory=ReportDesk)
     voice: VoiceDesk = field(default_factory=VoiceDesk)
     handoffs: HandoffSlot = field(default_factory=HandoffSlot)
+    pbx: PbxDesk = field(default_factory=PbxDesk)
 
 
 @asynccontextmanager
@@ -182,6 +184,7 @@ async def http_server(
         reports=desks.reports,
         voice=desks.voice,
         handoffs=desks.handoffs,
+        pbx=desks.pbx,
         origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)

@@ -114,6 +114,19 @@ class CallbackStats:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class PbxStats:
+    """The link to the PBX at one moment. Seconds; None for what hasn't been yet."""
+
+    connected: bool
+    connections: int
+    last_event_s: float | None
+    ping_s: float | None
+    events: int
+    dropped: int
+    agents_busy: int
+
+
 class Metrics:
     """A node's metrics. The methods are for what happens in several metrics at once or needs bounding."""
 
@@ -290,6 +303,35 @@ class Metrics:
     def watch_callbacks(self, stats: Callable[[], Sequence[CallbackStats]]) -> None:
         """The same for callbacks."""
         self.registry.register(_CallbackCollector(stats))
+
+    def watch_pbx(self, stats: Callable[[], PbxStats]) -> None:
+        """The same for the link to the PBX. Not called where there is none: no series, no alarm."""
+        self.registry.register(_PbxCollector(stats))
+
+
+class _PbxCollector(Collector):
+    """The link knows how it stands."""
+
+    def __init__(self, stats: Callable[[], PbxStats]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        stats = self._stats()
+        gauges: tuple[tuple[str, str, float | None], ...] = (
+            ("pbx_connected", "1 while the PBX can be heard.", float(stats.connected)),
+            ("pbx_last_event_age_seconds", "Since the last event of the PBX.", stats.last_event_s),
+            ("pbx_ping_seconds", "How long the last ping of the PBX took.", stats.ping_s),
+            ("pbx_agents_busy", "Agents who are on a call there that isn't ours.", stats.agents_busy),
+        )
+        for name, text, value in gauges:
+            if value is not None:
+                yield GaugeMetricFamily(f"{NAMESPACE}_{name}", text, value=value)
+        for name, text, count in (
+            ("pbx_connections", "Times the PBX was connected.", stats.connections),
+            ("pbx_events", "Events of the PBX.", stats.events),
+            ("pbx_events_dropped", "Events that found too many before them.", stats.dropped),
+        ):
+            yield CounterMetricFamily(f"{NAMESPACE}_{name}", text, value=count)
 
 
 class _CallbackCollector(Collector):

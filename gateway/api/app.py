@@ -20,6 +20,7 @@ from gateway.api import health as health_routes
 from gateway.api import live as live_routes
 from gateway.api import me as me_routes
 from gateway.api import openapi, problems, web
+from gateway.api import pbx as pbx_routes
 from gateway.api import queues as queue_routes
 from gateway.api import recordings as recording_routes
 from gateway.api import reports as report_routes
@@ -29,6 +30,7 @@ from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
 from gateway.api.handoffs import HandoffSlot
 from gateway.api.limits import BodyLimit
+from gateway.api.pbx import PbxDesk
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk
 from gateway.api.sockets import Gate
@@ -52,6 +54,7 @@ def create_app(
     reports: ReportDesk | None = None,
     voice: VoiceDesk | None = None,
     handoffs: HandoffSlot | None = None,
+    pbx: PbxDesk | None = None,
     origins: Sequence[str] = (),
 ) -> FastAPI:
     """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`.
@@ -79,6 +82,7 @@ def create_app(
     app.include_router(handoff_routes.routes(handoffs or HandoffSlot(), keyring))
     app.include_router(callback_routes.routes(floor, keyring))
     app.include_router(recording_routes.routes(floor, keyring))
+    app.include_router(pbx_routes.routes(pbx or PbxDesk(), keyring))
     gate = Gate(keyring, origins)
     app.include_router(desktop_routes.routes(floor, gate))
     app.include_router(live_routes.routes(floor, gate))

@@ -27,6 +27,7 @@ TAGS: Final = [
         "description": "Who is to be called back: asking for it, moving it, cancelling it.",
     },
     {"name": "calls", "description": "Calls in progress and finished; placing, moving, recording them."},
+    {"name": "pbx", "description": "The Asterisk beside the node, and what agents' phones do there."},
 ]
 
 _INTRODUCTION: Final = """\
