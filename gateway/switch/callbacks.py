@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 from uuid import uuid4
 
 import structlog
@@ -63,27 +63,6 @@ GoOn = Callable[[OutboundLeg, LiveCall, Target], Awaitable[None]]
 """Carries on somebody whom we called and who has answered."""
 
 
-class CallbackNotices(Protocol):
-    """Who is told of a callback that came to nothing, so that the customer hears of it in another way."""
-
-    def exhausted(self, callback: Callback) -> None:
-        """After the last try. Returns at once."""
-        ...
-
-
-class LoggedNotices:
-    """Notices in the log; the journal has the event anyway."""
-
-    def exhausted(self, callback: Callback) -> None:
-        log.warning(
-            "callback_exhausted",
-            entry=callback.id,
-            queue=callback.queue,
-            attempts=callback.attempts,
-            outcome=None if callback.last_outcome is None else callback.last_outcome.value,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class CallbackParts:
     """What the callbacks of a node use. `active`: the plan in force; callbacks go by it, not by the one under
@@ -101,7 +80,6 @@ class CallbackParts:
     calendars: Callable[[], Mapping[str, str]]
     open_player: OpenPlayer
     open_ear: OpenEar
-    notices: CallbackNotices
 
 
 class CallbackDesk:
@@ -452,7 +430,8 @@ class CallbackDesk:
         self.runner.forget(pending.callback.id)
         self._remember(pending)
         if pending.over is Leaving.EXHAUSTED:
-            self._parts.notices.exhausted(pending.callback)
+            # Webhooks were told by the journal's event of the last try (`switch.telling`).
+            _log_exhausted(pending.callback)
 
     # ---- inside
 
@@ -531,6 +510,16 @@ class CallbackDesk:
         self._over[pending.callback.id] = pending
         while len(self._over) > REMEMBERED:
             self._over.popitem(last=False)
+
+
+def _log_exhausted(callback: Callback) -> None:
+    log.warning(
+        "callback_exhausted",
+        entry=callback.id,
+        queue=callback.queue,
+        attempts=callback.attempts,
+        outcome=None if callback.last_outcome is None else callback.last_outcome.value,
+    )
 
 
 def new_id() -> str:
