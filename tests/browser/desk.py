@@ -58,8 +58,9 @@ class Screen:
 
         await until_async(true, what, deadline_s=deadline_s)
 
-    async def hears(self, frequency_hz: float, deadline_s: float = 10.0) -> None:
-        await AppPage(self.page, self.base).hears(frequency_hz, deadline_s)
+    async def hears(self, frequency_hz: float, deadline_s: float = 10.0, call: str = "call") -> None:
+        """`call`: the page's name of the call that is listened to."""
+        await AppPage(self.page, self.base).hears(frequency_hz, deadline_s, call)
 
     async def check(self, pictures: Path, name: str) -> None:
         """A picture in light and in dark, and no accessibility fault in either."""

@@ -166,7 +166,7 @@ async def test_an_agent_with_a_phone_sees_the_call_and_controls_it(
         await until(lambda: hears(caller, AGENT_HZ), "the caller hears the agent once more")
 
     await screen.page.fill("#note", "Wants the invoice again")
-    await screen.page.fill("#disposition", "resolved")
+    await screen.page.select_option("#disposition", "sold the moon")
     await screen.click("#hangup")
     await screen.sees("#notes", "Time left")
     await screen.sees("#state", "After-call work")
@@ -175,6 +175,7 @@ async def test_an_agent_with_a_phone_sees_the_call_and_controls_it(
     await screen.click("#done")
     await screen.sees("#state", "Waiting for calls")
     await screen.sees("#history", "notes")
+    assert await screen.page.input_value("#disposition") == ""
     assert screen.problems == []
 
 
@@ -336,7 +337,11 @@ async def test_the_audio_dialogue_shows_the_devices_and_the_level(
     await screen.page.check("#in-browser")
     await screen.until("() => Boolean(sessionStorage.getItem('ringback.voice'))", "the audio is connected")
     await screen.click("#test")
-    await screen.sees("#test-said", "hear yourself")
+    await screen.sees("#test-said", "You were heard", deadline_s=15.0)
+    await screen.hears(MICROPHONE_HZ, call="trial")
+    await screen.check(pictures, "agent-test-call")
+    await screen.click("#test")
+    await screen.sees("#test", "Test call")
     await screen.page.keyboard.press("Escape")
     await screen.click("#available")
     caller = await centre.call_in("quiet")
