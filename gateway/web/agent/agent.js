@@ -127,7 +127,7 @@ let rung = "";
 /** Rings while an offer waits for an answer: in the tab that leads. */
 function ring({ desk, audio, tabs }) {
   const { offer: offered } = desk;
-  const waiting = offered && !offered.connecting ? offered.id : !offered && audio.ringing ? audio.call.id : "";
+  const waiting = offered && !offered.connecting ? offered.id : !offered && offer.asked(audio) ? audio.call.id : "";
   const wanted = tabs.leads ? waiting : "";
   if (wanted === rung) return;
   rung = wanted;

@@ -155,11 +155,11 @@ export class Devices extends EventTarget {
 /** What a connection is like: {delay, lost, jitter} in ms and percent; null while nothing is known (webrtc-stats). */
 async function figuresOf(peer) {
   const reports = [...((await peer?.getStats()) ?? new Map()).values()];
-  const sent = reports.find(({ type }) => type === "remote-inbound-rtp");
+  const pair = reports.find(({ type, nominated }) => type === "candidate-pair" && nominated);
   const received = reports.find(({ type }) => type === "inbound-rtp");
-  if (sent?.roundTripTime === undefined || !received?.packetsReceived) return null;
+  if (pair?.currentRoundTripTime === undefined || !received?.packetsReceived) return null;
   return {
-    delay: Math.round(sent.roundTripTime * 1000),
+    delay: Math.round(pair.currentRoundTripTime * 1000),
     lost: Math.round((100 * Math.max(0, received.packetsLost)) / (received.packetsReceived + received.packetsLost)),
     jitter: Math.round(received.jitter * 1000),
   };
