@@ -141,11 +141,13 @@ async def contact_centre(
     max_calls: int = 100,
     trunk: UserAgent | None = None,
     pbx_devices: Mapping[str, str] | None = None,
+    more: str = "",
 ) -> AsyncIterator[Centre]:
     """A node with the queues of `plan.py` and these agents, all logged out.
 
     `browsers`: agents without a phone; `devices`: agents on other phones, with their addresses. `keys`: more
-    API keys, "NAME:ROLE" to the key. `trunk`: who gets the calls to numbers. `pbx_devices`: see `write_plan`.
+    API keys, "NAME:ROLE" to the key. `trunk`: who gets the calls to numbers. `more`: of the configuration.
+    `pbx_devices`: agent to what a PBX calls their phone.
     """
     key = new_key()
     admitted = ",".join(
@@ -168,6 +170,7 @@ async def contact_centre(
             environment=variables,
             rtp_ports=rtp_ports,
             max_calls=max_calls,
+            more=more,
         )
         await stack.enter_async_context(gateway)
         yield Centre(gateway, key, phones, stack)
