@@ -155,12 +155,12 @@ class _Node:
         await enter(parts.reloads(settings, plans, switchboard, centre, desks.dialplans))
         centre.put_in_force(active)
         restore(journal.remains, centre.runner, ResumedCallbacks(centre.callbacks))
-        await enter(pbx(settings, centre, metrics, desks.pbx))
+        claiming = await enter(pbx(settings, centre, metrics, desks.pbx))
         parts.open_calendars(desks.calendars, switchboard, overrides)
         parts.open_reports(desks.reports, settings, journal.store, centre)
         rtp_ports = settings.sip.rtp_ports
         sip = await enter(
-            parts.sip_endpoint(settings, engine, bridge, switchboard.accept, rtp_ports=rtp_ports)
+            parts.sip_endpoint(settings, engine, bridge, claiming(switchboard.accept), rtp_ports=rtp_ports)
         )
         centre.door.browsers = await enter(
             parts.voice_endpoint(

@@ -53,6 +53,7 @@ MAX_CALLS = (
 
 _ROLES = ("app", "agent", "supervisor", "admin")
 _HASHED_KEY = re.compile(rf"[A-Za-z0-9_.@-]{{1,64}}:({'|'.join(_ROLES)}):[0-9a-fA-F]{{64}}")
+_PBX_TRUNK = re.compile(r"[A-Za-z]+/[A-Za-z0-9_.-]+")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}")
 
 Codec = Literal[
@@ -434,6 +435,8 @@ class PbxSettings(Section):
     """The secret's file, instead of the secret; its first line."""
     trunks: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ("PJSIP/ringback",)
     """What the PBX calls its trunks to this node: calls on them are ours."""
+    originates: Literal["nothing", "callbacks", "numbers"] = "nothing"
+    """Which calls to numbers the PBX places, by its own trunks: to customers who are called back; all."""
     when_deaf: Literal["as_before", "free", "busy"] = "as_before"
     """What agents with a device there count as while the PBX can't be heard."""
     heartbeat_s: float = Field(5.0, ge=0.2, le=60)
@@ -448,6 +451,10 @@ class PbxSettings(Section):
     def _consistent(self) -> Self:
         if self.host and (self.secret is None) == (self.secret_file is None):
             raise ValueError("the PBX's account needs secret or secret_file, one of the two")
+        if not self.trunks or not all(map(_PBX_TRUNK.fullmatch, self.trunks)):
+            raise ValueError("trunks are the PBX's endpoints for this node, such as PJSIP/ringback")
+        if self.originates != "nothing" and not self.host:
+            raise ValueError("originates names calls for a PBX, and there is no host")
         if self.deaf_after_s < 1.5 * self.heartbeat_s:
             raise ValueError("deaf_after_s must be half again as long as heartbeat_s, or more")
         if not 0 < self.retry_s[0] <= self.retry_s[1]:

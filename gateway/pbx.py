@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.api.pbx import PbxDesk, PbxParts
 from gateway.asterisk.agents import PbxAgents
 from gateway.asterisk.link import PbxAccount, PbxLink
+from gateway.asterisk.originate import PbxDialler
+from gateway.asterisk.redirect import PbxRedirect
+from gateway.call.leg import CallLeg
 from gateway.centre import ContactCentre
 from gateway.config import PbxSettings, Settings
 from gateway.errors import StartupError
 from monitoring.metrics import Metrics, PbxStats
 
+TakeIn = Callable[[CallLeg], None]
+Claiming = Callable[[TakeIn], TakeIn]
+
 
 @asynccontextmanager
 async def pbx(
     settings: Settings, centre: ContactCentre, metrics: Metrics, desk: PbxDesk
-) -> AsyncIterator[PbxLink | None]:
-    """Connects, and goes on trying, as long as the block lasts; None where no PBX is set."""
+) -> AsyncIterator[Claiming]:
+    """Connects, and goes on trying, as long as the block lasts. Nothing happens where no PBX is set.
+
+    What it yields takes in the calls that the PBX was asked for, and gives the others to whom it is told.
+    """
     desk.started = True
     rules = settings.pbx
     if not rules.host:
-        yield None
+        yield lambda otherwise: otherwise
         return
     loop = asyncio.get_running_loop()
     link = PbxLink(await _account(rules, settings.node.name), loop.time)
@@ -37,13 +46,16 @@ async def pbx(
         when_deaf=rules.when_deaf,
         resync_s=rules.resync_s,
     )
+    redirect = PbxRedirect(link, rules.trunks)
     metrics.watch_pbx(lambda: _stats(link, agents))
     desk.parts = PbxParts(f"{rules.host}:{rules.port}", link.health, agents.devices)
-    async with asyncio.TaskGroup() as tasks:
+    async with PbxDialler(link, rules.trunks[0]) as dialler, asyncio.TaskGroup() as tasks:
+        centre.door.pbx, centre.door.pbx_redirect = dialler, redirect
         running = [tasks.create_task(link.run()), tasks.create_task(agents.run())]
         try:
-            yield link
+            yield dialler.claiming
         finally:
+            centre.door.pbx = centre.door.pbx_redirect = None
             for task in running:
                 task.cancel()
 

@@ -30,10 +30,14 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "Originate": frozenset(
             {"Channel", "ChannelId", "Context", "Exten", "Priority", "CallerID", "Timeout", "Async"}
         ),
+        "Getvar": frozenset({"Channel", "Variable"}),
         "Redirect": frozenset({"Channel", "Context", "Exten", "Priority"}),
     }
 )
 """Action to fields. No Command, no configuration, no System: nothing that runs what we are told."""
+
+READABLE: Final = ("CHANNEL(pjsip,call-id)",)
+"""What may be read of a channel: Getvar takes any function of the dialplan, and some of them do things."""
 
 MAX_VALUE: Final = 512
 _VARIABLE: Final = re.compile(r"_{0,2}[A-Z][A-Z0-9_]{0,63}", re.ASCII)
@@ -72,6 +76,8 @@ class Action:
             if name not in known:
                 raise ForbiddenAction(f"{self.name}: {name}")
             _printable(value, f"{self.name}: {name}")
+        if self.name == "Getvar" and self.fields.get("Variable") not in READABLE:
+            raise ForbiddenAction("Getvar of anything but " + ", ".join(READABLE))
         if self.variables and self.name != "Originate":
             raise ForbiddenAction(f"{self.name} with variables")
         for name, value in self.variables.items():
@@ -93,6 +99,10 @@ def extension(text: str) -> str:
     Nothing that its dialplan would take for more than one destination (&), another context (@) or an
     application's arguments (a comma).
     """
-    if not _EXTENSION.fullmatch(text):
+    if not is_extension(text):
         raise UnsafeValue("an extension of the PBX")
     return text
+
+
+def is_extension(text: str) -> bool:
+    return _EXTENSION.fullmatch(text) is not None

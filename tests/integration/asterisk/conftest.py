@@ -1,4 +1,7 @@
-"""A contact centre beside a real Asterisk: agents with phones there, and the trunk between the two."""
+"""A contact centre beside a real Asterisk: agents with phones there, and the trunk between the two.
+
+One pair for all tests here: each leaves it as it was.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ from tests.integration.queues.centre import Centre, contact_centre
 
 @dataclass(slots=True)
 class Rig:
-    """`phones`: of agents, registered at the PBX. Ann is rung there; ben has a phone of ours beside it."""
+    """`phones`: of agents, at the PBX. Ann is rung there, eve by the PBX itself; ben has one of ours too.
+    The carrier is where callers from outside come from.
+    """
 
     centre: Centre
     pbx: Asterisk
@@ -48,17 +53,18 @@ class Rig:
         await until_async(connected, "the node hears the PBX", deadline_s=15.0)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
     directory = tmp_path_factory.mktemp("pbx")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        phones = {name: await enter(await UserAgent.open(name)) for name in ("ann", "ben")}
+        phones = {name: await enter(await UserAgent.open(name)) for name in ("ann", "ben", "eve", "carrier")}
         pbx = Asterisk(
             directory / "asterisk", gateway="", phones={name: phone.uri for name, phone in phones.items()}
         )
         environment = {
             "RINGBACK_SIP__OUTBOUND": pbx.outbound,
+            "RINGBACK_PBX__ORIGINATES": "callbacks",
             "RINGBACK_PBX__HOST": "127.0.0.1",
             "RINGBACK_PBX__PORT": str(pbx.ami_port),
             "RINGBACK_PBX__SECRET": pbx.secret,
@@ -70,8 +76,8 @@ async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
             contact_centre(
                 directory / "centre",
                 ["ben"],
-                devices={"ann": pbx.uri("ann")},
-                pbx_devices={"ann": "PJSIP/ann", "ben": "PJSIP/ben"},
+                devices={"ann": pbx.uri("ann"), "eve": "pbx:eve"},
+                pbx_devices={name: f"PJSIP/{name}" for name in ("ann", "ben", "eve")},
                 environment=environment,
             )
         )
@@ -82,11 +88,12 @@ async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
         yield made
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def beside_pbx(rig: Rig) -> AsyncIterator[Rig]:
     """The same, with nobody on duty and no calls before and after the test."""
     yield rig
-    await rig.centre.set_presence("ann", "logged_out")
+    for agent in ("ann", "eve"):
+        await rig.centre.set_presence(agent, "logged_out")
     await rig.centre.clear()
 
     assert await rig.centre.gateway.metric("ringback_callers_lost_total") == 0
