@@ -437,6 +437,8 @@ class PbxSettings(Section):
     """What the PBX calls its trunks to this node: calls on them are ours."""
     originates: Literal["nothing", "callbacks", "numbers"] = "nothing"
     """Which calls to numbers the PBX places, by its own trunks: to customers who are called back; all."""
+    queues: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ()
+    """Queues of the PBX whose members' pauses are our agents' breaks, both ways."""
     when_deaf: Literal["as_before", "free", "busy"] = "as_before"
     """What agents with a device there count as while the PBX can't be heard."""
     heartbeat_s: float = Field(5.0, ge=0.2, le=60)

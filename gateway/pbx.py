@@ -10,12 +10,15 @@ from pathlib import Path
 from gateway.api.pbx import PbxDesk, PbxParts
 from gateway.asterisk.agents import PbxAgents
 from gateway.asterisk.link import PbxAccount, PbxLink
+from gateway.asterisk.members import PbxMembers
 from gateway.asterisk.originate import PbxDialler
 from gateway.asterisk.redirect import PbxRedirect
+from gateway.asterisk.telling import PbxTelling
 from gateway.call.leg import CallLeg
 from gateway.centre import ContactCentre
 from gateway.config import PbxSettings, Settings
 from gateway.errors import StartupError
+from gateway.handoff.compact import HEADER as HANDOFF_HEADER
 from monitoring.metrics import Metrics, PbxStats
 
 TakeIn = Callable[[CallLeg], None]
@@ -46,18 +49,28 @@ async def pbx(
         when_deaf=rules.when_deaf,
         resync_s=rules.resync_s,
     )
+    members = PbxMembers(link, centre.runner, rules.queues)
+    telling = PbxTelling(link, settings.node.name, lambda entry: _handoff_of(centre, entry))
+    centre.runner.observe(telling.observe)
     redirect = PbxRedirect(link, rules.trunks)
     metrics.watch_pbx(lambda: _stats(link, agents))
     desk.parts = PbxParts(f"{rules.host}:{rules.port}", link.health, agents.devices)
     async with PbxDialler(link, rules.trunks[0]) as dialler, asyncio.TaskGroup() as tasks:
         centre.door.pbx, centre.door.pbx_redirect = dialler, redirect
-        running = [tasks.create_task(link.run()), tasks.create_task(agents.run())]
+        running = [tasks.create_task(part.run()) for part in (link, agents, members, telling)]
         try:
             yield dialler.claiming
         finally:
             centre.door.pbx = centre.door.pbx_redirect = None
             for task in running:
                 task.cancel()
+
+
+def _handoff_of(centre: ContactCentre, entry: str) -> str:
+    """Of whoever has this place, as their agent's phone is told it."""
+    call = centre.offers.call_at(entry)
+    headers = {} if call is None else {name.lower(): value for name, value in call.headers()}
+    return headers.get(HANDOFF_HEADER.lower(), "")
 
 
 def _stats(link: PbxLink, agents: PbxAgents) -> PbxStats:
