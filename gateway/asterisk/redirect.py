@@ -22,7 +22,8 @@ from gateway.call.leg import CallLeg
 
 log = structlog.get_logger(__name__)
 
-CONTEXT: Final = "ringback-reach"
+CONTEXT: Final = "ringback-transfer"
+"""It has what is inside the PBX: what goes out has to pass our own toll rules, so it goes through us."""
 
 
 class PbxRedirect:
@@ -34,10 +35,12 @@ class PbxRedirect:
 
     async def __call__(self, leg: CallLeg, to: str) -> bool:
         """`to`: "pbx:4711". True: the PBX has the caller, and our leg ends. False: it isn't a call of the
-        PBX, or the PBX can't do it; nothing has changed.
+        PBX, or the number is outside, or the PBX can't do it; nothing has changed.
         """
         try:
             exten = extension(to.removeprefix(SCHEME))
+            if exten.startswith("+"):
+                return False
             channel = await self._callers_channel(leg.network_id)
             if not channel:
                 return False

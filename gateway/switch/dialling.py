@@ -90,7 +90,7 @@ class Dialling:
         """
         try:
             address = self._addresses.of(request.to)
-            redirect = self._redirect if address.startswith(PBX) else None
+            redirect = self._redirect if request.to.startswith(PBX) else None
             if redirect is not None and await redirect(caller, address):
                 await asyncio.sleep(REDIRECTED_S)  # cancelled by the end of the caller's leg
                 return Outcome("unavailable"), None

@@ -62,6 +62,7 @@ async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
         pbx = Asterisk(
             directory / "asterisk", gateway="", phones={name: phone.uri for name, phone in phones.items()}
         )
+        stack.callback(pbx.release)
         environment = {
             "RINGBACK_SIP__OUTBOUND": pbx.outbound,
             "RINGBACK_PBX__ORIGINATES": "callbacks",

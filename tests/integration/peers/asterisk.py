@@ -15,6 +15,10 @@ What the gateway (or a phone) reaches at it, by dialling:
 | 1009 | tells its headers by `reports("Headers")`, then like 1001 |
 | 1010 | answers, and after a second sends the call to 2100 by REFER |
 | 2XXX | dials XXX at the gateway, with the headers that came in |
+| 5001XXX | the same by another trunk: keys by INFO, G.711 mu-law |
+| 5002XXX | keys in-band, A-law |
+| 5003XXX | keys by RFC 4733, G.722 |
+| 5004XXX | keys as negotiated, Opus |
 | a phone's name | rings that phone |
 
 Phones (`phones`) are endpoints with a fixed contact: `UserAgent`s need not register.
@@ -37,6 +41,7 @@ from tests.integration.peers.process import PeerProcess
 from tests.integration.peers.wait import until_async
 
 OURS: Final = Path(__file__).parents[3] / "dialplans" / "asterisk"
+HEADERS: Final = "b(ringback-headers^s^1)"
 RTP_PORTS: Final = 200
 MUSIC_HZ: Final = 660.0
 TONE_HZ: Final = 1004.0
@@ -159,9 +164,13 @@ class Asterisk:
         found = re.search(r"(\d+) active channel", await self.command("core show channels count"))
         return int(found[1]) if found else 0
 
-    async def start(self) -> Self:
+    def release(self) -> None:
+        """Let go of its ports: as it starts, and should it never start."""
         for reservation in (self._sip, self._ami, self._rtp):
             reservation.release()
+
+    async def start(self) -> Self:
+        self.release()
         await asyncio.to_thread(self._write)
         self.process = self._program()
         await self.process.start()
@@ -238,7 +247,9 @@ class Asterisk:
             "trunk": self.trunk,
             "more": self.more,
             "phones": "".join(_filled(_PHONE, {"name": n, "uri": uri}) for n, uri in self.phones.items()),
-            "phone_extensions": "\n".join(f"exten => {n},1,Dial(PJSIP/{n},30)" for n in self.phones),
+            "phone_extensions": "\n".join(
+                f"exten => {n},1,Dial(PJSIP/{n},30,{HEADERS})" for n in self.phones
+            ),
         }
         for template in ETC.glob("*.conf"):
             (self._etc / template.name).write_text(_filled(template.read_text("utf-8"), values), "utf-8")
