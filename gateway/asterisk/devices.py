@@ -21,7 +21,6 @@ ORPHAN_S: Final = 1.0
 """So long a channel of ours may outlive the trunk's, which ends first."""
 
 BUSY_STATES: Final = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
-GONE_STATES: Final = frozenset({"UNAVAILABLE", "INVALID"})
 _HINT_BUSY: Final = 1 | 2 | 8 | 16  # include/asterisk/pbx.h: in use, busy, ringing, on hold
 _HINT_GONE: Final = 4
 
@@ -74,10 +73,6 @@ class DeviceBoard:
     def state(self, device: str) -> str:
         """As Asterisk says: NOT_INUSE, INUSE …; "UNKNOWN" when it hasn't."""
         return self._states.get(device, "UNKNOWN")
-
-    def reachable(self, device: str) -> bool:
-        """False when the PBX says that it isn't there."""
-        return self._states.get(device) not in GONE_STATES
 
     def channels(self, device: str) -> list[Channel]:
         return [channel for channel in self._channels.values() if channel.device == device]

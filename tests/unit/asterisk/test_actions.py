@@ -18,6 +18,11 @@ def test_fields_that_an_action_doesnt_have_are_refused() -> None:
         Action("Originate", {"Application": "System", "Channel": "PJSIP/1@ringback"})
 
 
+def test_only_a_calls_name_may_be_read_of_a_channel() -> None:
+    with pytest.raises(ForbiddenAction, match="Getvar"):
+        Action("Getvar", {"Channel": "PJSIP/ann-1", "Variable": "SHELL(id)"})
+
+
 @pytest.mark.parametrize("value", ["1\r\nAction: Originate", "1\n2", "1\r", "a\x00", "x" * 600, "\u2028"])
 def test_a_value_that_is_more_than_one_line_is_refused_and_not_repeated(value: str) -> None:
     with pytest.raises(UnsafeValue) as refused:
