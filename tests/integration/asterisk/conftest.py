@@ -71,7 +71,7 @@ async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
             "RINGBACK_PBX__PORT": str(pbx.ami_port),
             "RINGBACK_PBX__SECRET": pbx.secret,
             "RINGBACK_PBX__HEARTBEAT_S": "0.3",
-            "RINGBACK_PBX__DEAF_AFTER_S": "3",
+            "RINGBACK_PBX__DEAF_AFTER_S": "2",
             "RINGBACK_PBX__RETRY_S": "0.1, 0.5",
         }
         centre = await enter(

@@ -50,6 +50,27 @@ async def test_what_the_pbx_says_of_a_customer_counts(beside_pbx: Rig, number: s
     ben.bye()
 
 
+async def test_a_pbx_that_dies_while_a_customer_is_rung_costs_a_try_and_no_callback(beside_pbx: Rig) -> None:
+    centre, pbx = beside_pbx.centre, beside_pbx.pbx
+    await centre.on_duty("ben")
+    before = (await beside_pbx.status())["connections"]
+    asked = await centre.request("POST", "/v1/callbacks", {"queue": "calling", "number": "+493012341004"})
+    path = f"/v1/callbacks/{asked.json()['id']}"
+    ben = await centre.agents["ben"].answer()
+    await until_async(lambda: _rings(beside_pbx), "the customer is rung")
+    await pbx.stop(kill=True)
+
+    async def tried() -> Any:
+        return (await centre.get(path))["last_outcome"]
+
+    assert await until_async(tried, "the try is over") == "unreachable"
+    assert (await centre.get(path))["state"] in ("waiting", "scheduled", "dialling")
+    ben.bye()
+    await pbx.start()
+    await beside_pbx.until_connected(before + 1)
+    await centre.request("DELETE", path)
+
+
 async def test_an_agent_with_an_extension_there_is_rung_by_the_pbx(beside_pbx: Rig) -> None:
     centre = beside_pbx.centre
     await centre.set_presence("eve", "available")
@@ -119,6 +140,10 @@ async def _live(rig: Rig) -> str:
     """The call in progress."""
     (call,) = (await rig.centre.get("/v1/calls?live=true"))["calls"]
     return str(call["id"])
+
+
+async def _rings(rig: Rig) -> bool:
+    return await rig.pbx.channels() >= 3  # the trunk's, and both ends of the Local channel
 
 
 async def _none_left(rig: Rig) -> bool:

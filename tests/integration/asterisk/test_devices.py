@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.integration.asterisk.conftest import Rig
+from tests.integration.peers.process import PeerProcess
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import hears, talking
 
@@ -70,6 +76,40 @@ async def test_a_pbx_that_is_killed_amid_calls_takes_only_its_own_with_it(
     assert not await beside_pbx.busy("ann")
     for talker in (second, call, caller):
         talker.bye()
+
+
+async def test_a_pbx_that_hangs_is_deaf_and_is_heard_again_when_it_goes_on(beside_pbx: Rig) -> None:
+    centre, pbx = beside_pbx.centre, beside_pbx.pbx
+    await centre.set_presence("ann", "available")
+    before = (await beside_pbx.status())["connections"]
+    other = await beside_pbx.phones["ann"].call(pbx.uri("1002"))
+    await other.status(200)
+    await centre.until_state("ann", "on_call")
+
+    os.kill(pbx.process.pid, signal.SIGSTOP)  # its sockets stay open, and nobody is there
+    try:
+        await until_async(lambda: _trouble(beside_pbx), "the node has noticed", deadline_s=15.0)
+        code, said = await pbx_status(beside_pbx)
+        assert (code, "not connected" in said) == (1, True)
+    finally:
+        os.kill(pbx.process.pid, signal.SIGCONT)
+    await beside_pbx.until_connected(before + 1)
+    assert await centre.state_of("ann") == "on_call"
+    other.bye()
+    await centre.until_state("ann", "idle")
+    code, said = await pbx_status(beside_pbx)
+    assert (code, "connected for" in said, "PJSIP/ann" in said) == (0, True, True)
+
+
+async def pbx_status(rig: Rig) -> tuple[int, str]:
+    """What `ringback pbx status` says, and how it exits."""
+    command = [sys.executable, "-m", "gateway", "pbx", "status"]
+    gateway = rig.centre.gateway
+    process = PeerProcess(
+        "pbx-status", [*command, "--config", str(gateway.configuration)], gateway.directory / "cli"
+    )
+    await process.start({"PYTHONPATH": str(Path(__file__).parents[3]), "RINGBACK_API_KEY": rig.centre.key})
+    return await process.exited(30.0), process.output()
 
 
 async def _trouble(rig: Rig) -> str:
