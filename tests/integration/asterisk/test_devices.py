@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-import sys
-from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from gateway.cli.root import app
 from tests.integration.asterisk.conftest import Rig
-from tests.integration.peers.process import PeerProcess
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import hears, talking
 
@@ -103,13 +103,10 @@ async def test_a_pbx_that_hangs_is_deaf_and_is_heard_again_when_it_goes_on(besid
 
 async def pbx_status(rig: Rig) -> tuple[int, str]:
     """What `ringback pbx status` says, and how it exits."""
-    command = [sys.executable, "-m", "gateway", "pbx", "status"]
-    gateway = rig.centre.gateway
-    process = PeerProcess(
-        "pbx-status", [*command, "--config", str(gateway.configuration)], gateway.directory / "cli"
-    )
-    await process.start({"PYTHONPATH": str(Path(__file__).parents[3]), "RINGBACK_API_KEY": rig.centre.key})
-    return await process.exited(30.0), process.output()
+    arguments = ["pbx", "status", "--config", str(rig.centre.gateway.configuration)]
+    environment = {"RINGBACK_API_KEY": rig.centre.key}
+    result = await asyncio.to_thread(CliRunner().invoke, app, arguments, env=environment)
+    return result.exit_code, result.output
 
 
 async def _trouble(rig: Rig) -> str:
