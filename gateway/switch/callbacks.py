@@ -11,12 +11,13 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 from uuid import uuid4
 
 import structlog
 
 from gateway.agents.profile import AgentProfile
+from gateway.callbacks.claims import ClaimFault, ClaimRefused
 from gateway.callbacks.numbers import CallableNumber, check_number
 from gateway.callbacks.policy import CallbackPolicy, RateLimits
 from gateway.callbacks.request import Callback, CallbackFault, CallbackRefused, CallbackWish
@@ -26,11 +27,12 @@ from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.faults import point
+from gateway.queues.entry import EntryState
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import JournalKind
 from gateway.queues.runner import QueueRunner
 from gateway.queues.settings import QueueSettings
-from gateway.queues.signals import BecomeCallback, Enqueue, Leave, Leaving, Postpone
+from gateway.queues.signals import BecomeCallback, Claim, Enqueue, Leave, Leaving, Postpone
 from gateway.switch.callback_times import can_be_called, slots_of, start_of
 from gateway.switch.conversation_ends import Target, ToFlow
 from gateway.switch.conversation_parts import ConversationParts
@@ -61,27 +63,6 @@ GoOn = Callable[[OutboundLeg, LiveCall, Target], Awaitable[None]]
 """Carries on somebody whom we called and who has answered."""
 
 
-class CallbackNotices(Protocol):
-    """Who is told of a callback that came to nothing, so that the customer hears of it in another way."""
-
-    def exhausted(self, callback: Callback) -> None:
-        """After the last try. Returns at once."""
-        ...
-
-
-class LoggedNotices:
-    """Notices in the log; the journal has the event anyway."""
-
-    def exhausted(self, callback: Callback) -> None:
-        log.warning(
-            "callback_exhausted",
-            entry=callback.id,
-            queue=callback.queue,
-            attempts=callback.attempts,
-            outcome=None if callback.last_outcome is None else callback.last_outcome.value,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class CallbackParts:
     """What the callbacks of a node use. `active`: the plan in force; callbacks go by it, not by the one under
@@ -99,7 +80,6 @@ class CallbackParts:
     calendars: Callable[[], Mapping[str, str]]
     open_player: OpenPlayer
     open_ear: OpenEar
-    notices: CallbackNotices
 
 
 class CallbackDesk:
@@ -343,6 +323,30 @@ class CallbackDesk:
             raise CallbackRefused(CallbackFault.NOT_STORED)
         return True
 
+    def claim(self, entry: str, agent: str, by: str) -> None:
+        """This agent takes it now: they are rung, and the customer after they have accepted (or before, by
+        the rules of the queue). A chosen time and the pause between tries don't hold an agent back, the
+        calling hours do. Raises ClaimRefused.
+        """
+        pending, claimant = self._pending.get(entry), self.runner.agent(agent)
+        place = self.runner.entry(entry)
+        if pending is None or place is None:
+            raise ClaimRefused(ClaimFault.OVER if place is None else ClaimFault.TAKEN)
+        callback = pending.callback
+        if place.state is not EntryState.CALLBACK_WAITING:
+            raise ClaimRefused(ClaimFault.TAKEN)
+        if claimant is None or not claimant.free:
+            raise ClaimRefused(ClaimFault.AGENT_NOT_FREE)
+        if callback.queue not in claimant.profile.queues:
+            raise ClaimRefused(ClaimFault.OTHER_QUEUE)
+        if self._hold(callback):
+            raise ClaimRefused(ClaimFault.ON_THE_LINE)
+        now = self.runner.now
+        if self.policy(callback.queue).allowed_from(now, callback.number.zones) > now:
+            raise ClaimRefused(ClaimFault.OUT_OF_HOURS)
+        self.runner.post(Claim(entry, agent, by))
+        self._parts.offers.accept(agent)  # they have said so: their phone is all that they have to answer
+
     def hand_back(self, pending: PendingCallback) -> None:
         """The customer waits on the line again."""
         pending.stand_down()
@@ -426,7 +430,8 @@ class CallbackDesk:
         self.runner.forget(pending.callback.id)
         self._remember(pending)
         if pending.over is Leaving.EXHAUSTED:
-            self._parts.notices.exhausted(pending.callback)
+            # Webhooks were told by the journal's event of the last try (`switch.telling`).
+            _log_exhausted(pending.callback)
 
     # ---- inside
 
@@ -505,6 +510,16 @@ class CallbackDesk:
         self._over[pending.callback.id] = pending
         while len(self._over) > REMEMBERED:
             self._over.popitem(last=False)
+
+
+def _log_exhausted(callback: Callback) -> None:
+    log.warning(
+        "callback_exhausted",
+        entry=callback.id,
+        queue=callback.queue,
+        attempts=callback.attempts,
+        outcome=None if callback.last_outcome is None else callback.last_outcome.value,
+    )
 
 
 def new_id() -> str:

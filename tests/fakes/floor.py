@@ -33,6 +33,7 @@ from gateway.api.ports import (
     UnusableTarget,
 )
 from gateway.call.cdr import CallRecord
+from gateway.callbacks.claims import ClaimRefused
 from gateway.callbacks.numbers import CallableNumber, NumberRefused
 from gateway.callbacks.request import Callback, CallbackRefused, CallbackWish
 from gateway.callbacks.scheduler import Slot
@@ -408,7 +409,8 @@ class FakeCallbacks:
         self.kept: dict[str, CallbackView] = {}
         self.wishes: list[CallbackWish] = []
         self.free: list[Slot] = []
-        self.refuses: NumberRefused | CallbackRefused | None = None
+        self.claims: list[tuple[str, str, str]] = []
+        self.refuses: NumberRefused | CallbackRefused | ClaimRefused | None = None
 
     def pending(self) -> Sequence[CallbackView]:
         return [view for view in self.kept.values() if view.state in ("waiting", "scheduled", "dialling")]
@@ -458,6 +460,11 @@ class FakeCallbacks:
             return False
         self.kept[callback] = replace(view, state="cancelled", position=None)
         return True
+
+    def claim(self, callback: str, agent: str, *, by: str) -> None:
+        self._refuse()
+        self.kept[callback] = replace(self.kept[callback], agents=(agent,))
+        self.claims.append((callback, agent, by))
 
     def _refuse(self) -> None:
         if self.refuses is not None:
