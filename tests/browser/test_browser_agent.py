@@ -170,7 +170,7 @@ async def test_a_customer_who_is_to_be_called_later_is_called_now_by_who_claims_
     await claim.click()
 
     await screen.sees("#offer", "Callback for calling")
-    await screen.check(pictures, "agent-callback-offer")
+    await screen.page.screenshot(path=pictures / "agent-callback-offer.png")
     await screen.click("#accept")
     dialled = await customer.next_call(10.0)
     dialled.respond(200, "OK", sdp=True)

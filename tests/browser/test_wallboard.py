@@ -71,9 +71,10 @@ async def test_the_wallboard_shows_moves_forces_and_listens(
     await board.check(pictures, "wallboard-small")
     assert await board.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     await board.page.set_viewport_size(WIDE)
-    for language in ("ja", "zh", "en"):
+    for language in ("ja", "zh"):
         await board.page.select_option("#language", language)
         await board.check(pictures, f"wallboard-{language}")
+    await board.page.select_option("#language", "en")
 
     await page_choose(board, "#waiting select", "strict")
     await centre.until_waiting("strict", 1)

@@ -54,11 +54,16 @@ function body(value, depth, t) {
     const entries = Object.entries(value).slice(0, MAX_ITEMS);
     return el("dl", {}, ...entries.flatMap(([key, item]) => [
       el("dt", {}, named(key, t)),
-      el("dd", {}, body(item, depth + 1, t)),
+      el("dd", {}, body(isMoment(key, item) ? new Date(item * 1000).toISOString() : item, depth + 1, t)),
     ]));
   }
   if (typeof value === "string" && MOMENT.test(value)) return el("time", { datetime: value }, timeOfDay(value));
   return el("span", {}, value === null || value === "" ? "–" : String(value));
+}
+
+/** Whether it is a time in seconds since 1970, which nobody can read. */
+function isMoment(key, value) {
+  return typeof value === "number" && /(_at|until)$/.test(key) && value > 1e9 && value < 1e11;
 }
 
 /** What everybody has is said in the agent's language; what an app has thought of, as it is. */
