@@ -55,6 +55,8 @@ from gateway.switch.queue_sounds import QueueSounds
 from gateway.switch.queueing import QueueParts, QueueVisit, Visitor
 from gateway.switch.recording_store import Keeping, RecordingStore
 from gateway.switch.restoring import NOTHING, Remains
+from gateway.switch.survey_links import SurveyLinks
+from gateway.switch.surveying import Surveys
 from gateway.switch.telling import Teller
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
@@ -191,6 +193,7 @@ async def contact_centre(
     calendars: Callable[[], Mapping[str, str]],
     remains: Remains = NOTHING,
     subscriptions: Subscriptions | None = None,
+    survey_links: SurveyLinks | None = None,
     open_listener: OpenListener | None = None,
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
@@ -232,7 +235,7 @@ async def contact_centre(
         stack.callback(music.close)
         addresses = Addresses(settings.sip.outbound)
         live_calls = LiveCalls()
-        teller = Teller(subscriptions or Subscriptions(), offers, clock, runner.write)
+        teller = Teller(subscriptions or Subscriptions(), offers, clock, runner.write, survey_links)
         runner.tell_by(teller.deliveries)
         live_calls.subscribe(teller.call_changed)
         recordings = _recordings(settings, media.recorder, clock, live_calls)
@@ -277,13 +280,16 @@ async def contact_centre(
             )
         )
         metrics.watch_callbacks(callbacks.stats)
-        queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
+        voicemail = Voicemail(
+            settings.data_dir / "voicemail", media.recorder, _loudness(bridge), clock, engine.rate
+        )
+        surveys = Surveys(runner, sounds, voicemail, clock)
+        queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks, surveys)
         actions = ActionParts(
             queues=queues,
             dialling=dialling,
-            voicemail=Voicemail(
-                settings.data_dir / "voicemail", media.recorder, _loudness(bridge), clock, engine.rate
-            ),
+            voicemail=voicemail,
+            surveys=surveys,
             look_up=look_up,
         )
 

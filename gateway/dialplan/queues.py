@@ -145,6 +145,8 @@ class QueueDefinition:
     recording: RecordingPolicy = RecordingPolicy()
     callback: CallbackRules = CallbackRules()
     keys: Mapping[str, WaitingKey] = field(default_factory=dict)
+    survey: str = ""  # who was served by an agent is asked afterwards; "": nobody is
+    survey_link: bool = False  # who hung up first is asked by a link, that webhooks are told
     match_language: bool = False  # callers get agents who speak their language (`language_skill`)
     places: Mapping[str, Position] = field(default_factory=dict)
 

@@ -55,6 +55,9 @@ class JournalKind(Enum):
     AGENT_PROFILE = "agent.profile"  # ADDMEMBER, REMOVEMEMBER, PENALTY. queues, skills
     NOTED = "agent.noted"  # what an agent wrote of a call. disposition, notes
     WRAPPED_UP = "agent.wrapped_up"  # wrap_up_s, disposition
+    # What the caller thought of it. survey, source (call, link), nps, csat, comment (a message's id, or text)
+    SURVEYED = "survey.answered"
+    SURVEY_INVITED = "survey.invited"  # by a link, since they hung up first. survey, expires_at, handoff
     # In the call
     HELD = "call.held"  # by
     RESUMED = "call.resumed"  # by

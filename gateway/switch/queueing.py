@@ -28,7 +28,7 @@ from gateway.call.state import LegState
 from gateway.call.verification import is_verified
 from gateway.callbacks.numbers import CallableNumber
 from gateway.callbacks.request import RESTART, Callback
-from gateway.dialplan.ports import Keys, Outcome
+from gateway.dialplan.ports import Keys, Listener, Outcome
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import KeyAction, QueueDefinition, RecordWhen
@@ -71,7 +71,7 @@ from gateway.switch.conversation_ends import (
 from gateway.switch.conversation_parts import CallIdentity, ConversationParts
 from gateway.switch.conversation_recording import RecordingRules
 from gateway.switch.dialling import TRANSFER_RING_S, Dialling
-from gateway.switch.live_calls import LiveCall, Stage
+from gateway.switch.live_calls import LiveCall, Served, Stage
 from gateway.switch.offers import Briefing, OfferDesk
 from gateway.switch.ports import Line
 from gateway.switch.recording_store import Keeping
@@ -80,6 +80,7 @@ from gateway.switch.waiting_room import Told, WaitingRoom, WaitingRoomParts
 if TYPE_CHECKING:
     from gateway.switch.callbacks import CallbackDesk
     from gateway.switch.pending_callback import PendingCallback
+    from gateway.switch.surveying import Surveys
 
 EXITS: Final[Mapping[Leaving, str]] = MappingProxyType(
     {
@@ -103,12 +104,13 @@ class QueueParts:
     waiting: WaitingRoomParts
     dialling: Dialling
     callbacks: CallbackDesk
+    surveys: Surveys | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """The call that visits. `context`: what the agent is shown. `envelope`: where it comes from, on a call
-    whose caller came by themselves.
+    whose caller came by themselves. `listener`: hears them, where speech is understood.
     """
 
     call_id: str
@@ -119,6 +121,7 @@ class Visitor:
     live: LiveCall
     context: Callable[[], Mapping[str, Any]] = lambda: MappingProxyType({})
     envelope: CallContext | None = None
+    listener: Listener | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,7 @@ class QueueVisit:
         self._hung_up_by = "caller"  # unless we learn otherwise
         self._over = False
         self._asking = CallbackAsking(parts.callbacks, parts.waiting, visitor, keys)
+        self._served = False  # the agent has hung up, and the entry is over
         self._called_back = ""  # the callback that has the place now
 
     @property
@@ -262,13 +266,36 @@ class QueueVisit:
         screen.show_place(None)
         screen.show_agent(None)
 
+    async def _survey(self) -> None:
+        """What they thought of it, if the queue asks; the agent's part is over before."""
+        definition, surveys = self._definition(), self._parts.surveys
+        survey = self._visitor.active.plan.surveys.get(definition.survey)
+        if surveys is None or survey is None or self._leg.state is not LegState.CONFIRMED:
+            return
+        facts = self._facts(None)
+        self._end_entry()
+        self._visitor.live.enter(
+            Stage.DIALPLAN, self._parts.conversations.clock.utc(), queue=self._queue, entry=""
+        )
+        await surveys.ask(survey, self._visitor, self._keys, self._language, facts)
+
     def _end_entry(self) -> None:
+        if self._served:
+            return
         if self._talking:
+            self._served = True
             self._runner.post(Finished(self._entry, by=self._hung_up_by))
+            self._invite()
         elif not self._runner.keeps_places:
             self._runner.post(Leave(self._entry, Leaving.ABANDONED))
         self._parts.offers.unregister(self._entry)
         self._runner.forget(self._entry)
+
+    def _invite(self) -> None:
+        """Who hung up first couldn't be asked."""
+        definition, surveys = self._definition(), self._parts.surveys
+        if surveys is not None and definition.survey_link and self._hung_up_by == "caller":
+            surveys.invite(definition.survey, self._visitor)
 
     # ---- waiting
 
@@ -525,7 +552,8 @@ class QueueVisit:
             ),
         )
         self._runner.post(Joined(connected.offer))
-        self._talking = True
+        self._talking, self._hung_up_by = True, "caller"
+        self._visitor.live.served = Served(self._queue, self._entry, connected.agent.id)
         screen = screen_of(self._leg)
         screen.show_place(None)
         screen.show_agent(connected.agent.name)
@@ -541,6 +569,7 @@ class QueueVisit:
                 self._requeue(None)
                 return None
             case AgentHungUp():
+                await self._survey()
                 return Outcome("next")
             case Requeued():
                 self._requeue(end.queue, priority=end.priority, skills=end.skills)

@@ -22,6 +22,7 @@ from gateway.switch.live_calls import CallChanged
 from gateway.switch.offers import OfferDesk, QueuedCall
 from gateway.switch.pending_callback import PendingCallback
 from gateway.switch.queueing import QueueVisit
+from gateway.switch.survey_links import Invitation, SurveyLinks
 from gateway.webhooks.events import Delivery, EventType, Subscriptions
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ _PLAIN: Final[Mapping[JournalKind, EventType]] = {
     JournalKind.CALLBACK_UPDATED: EventType.CALLBACK_UPDATED,
     JournalKind.CALLBACK_DIALLED: EventType.CALLBACK_DIALLED,
     JournalKind.CALLBACK_FAILED: EventType.CALLBACK_FAILED,
+    JournalKind.SURVEYED: EventType.SURVEY_ANSWERED,
 }
 _INSIDE: Final = frozenset({"notes", "context", "ani", "dnis", "name", "number", "identity", "envelope"})
 """Details that are a customer's, or are told in another place."""
@@ -70,7 +72,9 @@ class Teller:
         offers: OfferDesk,
         clock: Clock,
         write: Callable[[JournalEvent], None],
+        links: SurveyLinks | None = None,
     ) -> None:
+        self._links = links
         self._clock = clock
         self._subscriptions = subscriptions
         self._offers = offers
@@ -114,7 +118,7 @@ class Teller:
     def _deliveries(self, event: JournalEvent) -> Iterator[Delivery]:
         call = self._offers.call_at(event.entry) if event.entry else None
         story = self._follow(event, call)
-        for told, more in _told(event, call):
+        for told, more in self._told(event, call):
             if not self._subscriptions.wanted(told):
                 continue
 
@@ -122,6 +126,20 @@ class Teller:
                 return _described(event, call, story, more, personal)
 
             yield from self._subscriptions.deliveries(told, event.at, describe)
+
+    def _told(
+        self, event: JournalEvent, call: QueuedCall | None
+    ) -> Iterator[tuple[EventType, Mapping[str, Any]]]:
+        if event.kind is not JournalKind.SURVEY_INVITED:
+            yield from _told(event, call)
+        elif self._links is not None:
+            # The token is told, and never journalled: who has it may answer.
+            details = event.details
+            about = Invitation(
+                details["survey"], event.call_id, event.entry, event.queue, event.agent, details["handoff"]
+            )
+            token = self._links.token(about, details["expires_at"])
+            yield EventType.SURVEY_INVITED, {"token": token, "url_path": f"/v1/surveys/{token}"}
 
     def _follow(self, event: JournalEvent, call: QueuedCall | None) -> _Story | None:
         """The story of the event's call, with the event in it."""
@@ -210,6 +228,8 @@ def _described(
     }
     if event.kind in (JournalKind.NOTED, JournalKind.CALL_ENDED) and personal and of_story.noted:
         found["notes"] = of_story.noted.get("notes", "")
+    if not personal and found.get("source") == "link":
+        found.pop("comment", None)  # what somebody wrote may say anything
     caller = call.caller if call is not None else of_story.caller
     if personal and caller is not None:
         found["caller"] = {"number": caller.number, "name": caller.display_name}

@@ -69,6 +69,7 @@ QUEUES: Final[Mapping[str, str]] = {
         "machine: message, gaps: {busy: 1s, machine: 2s}, "
         "greeting: {play: 1300.wav}, message: {play: 1700.wav}}}"
     ),
+    "surveyed": f"{{{_COMMON}, {_SILENT}, survey: after-call, survey_link: true}}",
     "recorded": f"{{{_COMMON}, {_SILENT}, record: {{when: always, consent: false, format: wav}}}}",
 }
 
@@ -114,6 +115,17 @@ texts:
 """
 
 
+_SURVEYS: Final = """\
+---
+surveys:
+  after-call:
+    ask: [nps, csat, comment]
+    nps: {play: 1300.wav}
+    csat: {play: 1700.wav}
+    comment: {play: 2000.wav}
+    thanks: {play: 2600.wav}
+"""
+
 LEAVE_NUMBER: Final = "299"
 """What a caller dials to leave a request for a callback in the queue `calling`, without waiting."""
 
@@ -145,5 +157,5 @@ def write_plan(directory: Path, agents: Mapping[str, str]) -> Path:
     lines += ["---", "routes:", *(f'  - {{dnis: "{number}", flow: {n}}}' for n, number in NUMBERS.items())]
     lines.append(f'  - {{dnis: "{LEAVE_NUMBER}", flow: leave}}')
     flows = "".join(_FLOW.format(name=name) for name in QUEUES) + _LEAVE
-    (directory / "plan.yaml").write_text("\n".join(lines) + "\n" + flows + _CATALOGUE, "utf-8")
+    (directory / "plan.yaml").write_text("\n".join(lines) + "\n" + flows + _SURVEYS + _CATALOGUE, "utf-8")
     return directory

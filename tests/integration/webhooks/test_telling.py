@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -17,12 +18,14 @@ import pytest_asyncio
 from tests.integration.peers.ua import UserAgent
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, hears, talking
+from tests.integration.queues.plan import BYE_HZ, CONFIRM_HZ, KEPT_HZ, PENDING_HZ
 from tests.integration.webhooks.receiver import Receiver
 from tests.integration.webhooks.site import killed, settings, start_again, telling
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CALLER_HZ, AGENT_HZ = 700.0, 1100.0
+ASKED_HZ = (CONFIRM_HZ, KEPT_HZ, PENDING_HZ, BYE_HZ)
 CALLER, CUSTOMER = "4930222", "+4930123456"
 
 
@@ -37,11 +40,11 @@ class Told:
     broken: Receiver
     gone: Receiver
 
-    async def ringback(self, *words: str) -> str:
-        """What a command of `ringback webhooks` prints."""
+    async def ringback(self, *words: str, group: str = "webhooks") -> str:
+        """What a command of `ringback webhooks` (or another group) prints."""
         url = f"http://127.0.0.1:{self.centre.gateway.http_port}"
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway", "webhooks", *words, "--url", url,
+            sys.executable, "-m", "gateway", group, *words, "--url", url,
             env={**os.environ, "RINGBACK_API_KEY": self.centre.key}, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         output, _ = await asyncio.wait_for(process.communicate(), 30.0)
@@ -204,3 +207,71 @@ async def test_what_happened_is_told_after_the_receiver_was_down_and_the_node_wa
     assert ended.message["id"] in tried
     assert ended.genuine
     assert len(taken) == len(set(taken))
+
+
+async def test_who_is_left_by_the_agent_is_asked_how_it_was_and_the_answers_are_in_report_and_webhook(
+    told: Told,
+) -> None:
+    centre = told.centre
+    await centre.on_duty("ann")
+    caller = await centre.call_in("surveyed", "4930333")
+    agent = await centre.agents["ann"].answer()
+    async with talking((caller, CALLER_HZ), (agent, AGENT_HZ)):
+        await until(lambda: hears(caller, AGENT_HZ), "the two talk")
+    agent.bye()
+    await until(lambda: hears(caller, CONFIRM_HZ, ASKED_HZ), "how likely they are to recommend us")
+    await centre.until_state("ann", "idle")
+    await caller.rtp.press("1")
+    await asyncio.sleep(0.1)  # as a finger would
+    await caller.rtp.press("0")
+    await until(lambda: hears(caller, KEPT_HZ, ASKED_HZ), "how content they were")
+    await caller.rtp.press("4")
+    await until(lambda: hears(caller, PENDING_HZ, ASKED_HZ), "what can be done better")
+    await until(lambda: not hears(caller, PENDING_HZ, ASKED_HZ), "the question is over")
+    async with talking((caller, CALLER_HZ)):
+        await asyncio.sleep(1.5)  # a comment
+    await caller.rtp.press("#")
+    await until(lambda: hears(caller, BYE_HZ, ASKED_HZ), "thanks")
+    await caller.request("BYE")
+    answered = await told.crm.next("survey.answered", agent="ann")
+    report = await centre.get("/v1/reports/surveys?by=agent")
+    table = await told.ringback("surveys", group="report")
+
+    data = answered.data
+    assert (data["survey"], data["source"]) == ("after-call", "call")
+    assert (data["nps"], data["csat"], data["queue"]) == (10, 4, "surveyed")
+    assert data["caller"]["number"] == "4930333"
+    assert list((centre.gateway.data_dir / "voicemail").rglob(f"{data['comment']}.wav"))
+    [row] = report["rows"]
+    assert (row["agent"], row["nps"], row["csat"], row["comments"]) == ("ann", 100.0, 4.0, 1)
+    assert "surveyed" in table
+
+
+async def test_who_hangs_up_first_is_asked_by_a_link_that_counts_once(told: Told) -> None:
+    centre = told.centre
+    await centre.on_duty("ann")
+    caller = await centre.call_in("surveyed", "4930444")
+    agent = await centre.agents["ann"].answer()
+    async with talking((caller, CALLER_HZ), (agent, AGENT_HZ)):
+        await until(lambda: hears(agent, CALLER_HZ), "the two talk")
+    caller.bye()
+    await agent.request("BYE")
+    invited = await told.crm.next("survey.invited", agent="ann")
+    path = invited.data["url_path"]
+    shown = await centre.get(path)
+    nothing = await centre.request("POST", path, {})
+    first = await centre.request("POST", path, {"nps": 3, "comment": "too <b>slow</b>"})
+    again = await centre.request("POST", path, {"nps": 10})
+    forged = await centre.request("POST", f"{path[:-4]}AAAA", {"nps": 10})
+    answered = await told.crm.next("survey.answered", source="link")
+    journal = centre.gateway.data_dir / "ringback.db"
+
+    assert (shown["survey"], shown["questions"]) == ("after-call", ["nps", "csat", "comment"])
+    assert shown["answered"] is False
+    assert nothing.status_code == 422
+    assert (first.status_code, again.status_code, forged.status_code) == (204, 409, 404)
+    assert (answered.data["nps"], answered.data["comment"]) == (3, "too <b>slow</b>")
+    assert answered.data["call_id"] == invited.data["call_id"]
+    with sqlite3.connect(journal) as database:
+        [[kept]] = database.execute("SELECT details FROM journal WHERE kind = 'survey.invited'")
+    assert "token" not in kept
