@@ -69,6 +69,7 @@ def create_app(
         version=VERSION,
         summary="A self-hosted telephony and voice gateway for contact centres.",
         license_info={"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"},
+        docs_url=None,  # `web` serves it, with nothing from another host
         redoc_url=None,
     )
     problems.install(app)

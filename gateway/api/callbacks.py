@@ -1,4 +1,6 @@
-"""GET and POST /v1/callbacks, GET, PATCH and DELETE /v1/callbacks/{id}, GET /v1/callbacks/slots."""
+"""GET and POST /v1/callbacks, GET, PATCH and DELETE /v1/callbacks/{id}, POST /v1/callbacks/{id}/claim,
+GET /v1/callbacks/slots.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,15 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from gateway.api.auth import Holder, Keyring, Role, requires
+from gateway.agents.presence import Presence
+from gateway.api.agents import agent_of
+from gateway.api.auth import Holder, Keyring, Role, check_acts_for, requires
 from gateway.api.idempotency import Repeated
 from gateway.api.paging import Cursor, Limit, cursor_of, parts_of
 from gateway.api.ports import CallbackView, FloorDesk
 from gateway.api.problems import Responses
 from gateway.api.states import shown_number, time_of
+from gateway.callbacks.claims import ClaimFault, ClaimRefused
 from gateway.callbacks.numbers import NumberFault, NumberRefused
 from gateway.callbacks.request import CallbackFault, CallbackRefused, CallbackWish
 from gateway.dialplan.faults import suggest
@@ -45,6 +50,15 @@ FAULTS: Final[Mapping[CallbackFault, tuple[int, str]]] = {
     CallbackFault.NOT_STORED: (503, "the database doesn't answer: nothing can be promised now"),
 }
 
+CLAIM_FAULTS: Final[Mapping[ClaimFault, str]] = {
+    ClaimFault.OVER: "callback {callback} is over",
+    ClaimFault.TAKEN: "callback {callback} is another agent's already",
+    ClaimFault.AGENT_NOT_FREE: "{agent} isn't free to take a call: {state}",
+    ClaimFault.OTHER_QUEUE: "{agent} doesn't serve the queue of callback {callback}",
+    ClaimFault.ON_THE_LINE: "the customer of callback {callback} is still on the line",
+    ClaimFault.OUT_OF_HOURS: "nobody may be called now where the customer of callback {callback} is",
+}
+
 
 class CallbackFound(BaseModel):
     """One callback. It has its place in the queue like every caller."""
@@ -69,6 +83,7 @@ class CallbackFound(BaseModel):
     last_outcome: str | None = Field(
         examples=["busy"], description="answered, busy, no_answer, machine, declined, failed, unreachable."
     )
+    agents: list[str] = Field(description="Who are asked to take it now, or have it.")
     source: str = Field(examples=["queue"], description="queue, dialplan or api.")
     language: str
     identity: str
@@ -92,6 +107,7 @@ class CallbackFound(BaseModel):
             promised_until=None if promised is None else time_of(begin + promised[1]),
             attempts=callback.attempts,
             last_outcome=None if callback.last_outcome is None else callback.last_outcome.value,
+            agents=list(view.agents),
             source=callback.source,
             language=callback.language,
             identity=callback.identity,
@@ -143,6 +159,12 @@ class CallbackChange(BaseModel):
     at: AwareDatetime | None = None
 
 
+class CallbackClaim(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"agent": "ann"}]})
+
+    agent: str | None = Field(None, max_length=128, description="For whom; an agent's own key is theirs.")
+
+
 def routes(desk: FloorDesk, keyring: Keyring) -> APIRouter:
     """For apps, agents, supervisors and admins: whoever talks with customers."""
     router = APIRouter(prefix="/v1/callbacks", tags=["callbacks"])
@@ -150,6 +172,7 @@ def routes(desk: FloorDesk, keyring: Keyring) -> APIRouter:
     _add_reading(router, desk, anybody)
     _add_asking(router, desk, anybody)
     _add_changing(router, desk, anybody)
+    _add_claiming(router, desk, Depends(requires(keyring, Role.AGENT, Role.SUPERVISOR)))
     return router
 
 
@@ -286,6 +309,45 @@ def _add_changing(router: APIRouter, desk: FloorDesk, anybody: Any) -> None:
             raise HTTPException(404, f"callback {callback} is over")
         log.info("callback_cancelled", entry=callback, by=holder.name)
         return Response(status_code=204)
+
+
+def _add_claiming(router: APIRouter, desk: FloorDesk, staff: Any) -> None:
+    @router.post(
+        "/{callback}/claim",
+        summary="An agent takes it now, out of its turn.",
+        description="Their phone rings, or their screen shows the offer, as with any callback; once they "
+        "answer it is theirs, and the customer is dialled. Neither a chosen time nor the pause between tries "
+        "stands against it, the calling hours where the customer is do. If it comes to nothing, the callback "
+        "waits on at its place. An agent claims for themselves; a supervisor says for whom (`agent`).",
+        responses={
+            404: {"description": "There is no such callback, or no such agent."},
+            409: {
+                "description": "Over, somebody else's already, the agent isn't free or doesn't serve the "
+                "queue, the customer hasn't hung up yet, or may not be called at this hour."
+            },
+            422: {"description": "A supervisor has to say for which agent."},
+        },
+    )
+    async def claim(
+        callback: CallbackId, wanted: CallbackClaim | None = None, holder: Holder = staff
+    ) -> CallbackFound:
+        agent = None if wanted is None else wanted.agent
+        if agent is None:
+            if holder.role is not Role.AGENT:
+                raise HTTPException(422, 'say for which agent: {"agent": …}')
+            agent = holder.name
+        check_acts_for(holder, agent)
+        floor = desk.ready()
+        _found(desk, callback)
+        view = agent_of(floor.queueing, agent)
+        try:
+            floor.callbacks.claim(callback, agent, by=holder.name)
+        except ClaimRefused as refused:
+            state = view.state.value if view.presence is Presence.AVAILABLE else view.presence.value
+            said = CLAIM_FAULTS[refused.fault].format(callback=callback, agent=agent, state=state)
+            raise HTTPException(409, said) from None
+        log.info("callback_claimed", entry=callback, agent=agent, by=holder.name)
+        return CallbackFound.of(_found(desk, callback), holder)
 
 
 def _found(desk: FloorDesk, callback: str) -> CallbackView:

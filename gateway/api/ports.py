@@ -347,13 +347,15 @@ class Recordings(Protocol):
 @dataclass(frozen=True, slots=True)
 class CallbackView:
     """A callback at a moment. `state`: waiting, scheduled, dialling, talking, kept, or why it is over.
-    `not_before`: seconds since the epoch; None when it is due.
+    `not_before`: seconds since the epoch; None when it is due. `agents`: who are asked, or
+    have it.
     """
 
     callback: Callback
     state: str
     position: int | None = None
     not_before: float | None = None
+    agents: Sequence[str] = ()
 
 
 class Callbacks(Protocol):
@@ -379,6 +381,10 @@ class Callbacks(Protocol):
 
     def cancel(self, callback: str, *, by: str) -> bool:
         """False when it isn't pending."""
+        ...
+
+    def claim(self, callback: str, agent: str, *, by: str) -> None:
+        """The agent has it offered, now. Raises ClaimRefused."""
         ...
 
 

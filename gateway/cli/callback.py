@@ -97,6 +97,20 @@ def cancel(
     typer.echo(f"callback {callback}: cancelled")
 
 
+@app.command()
+def claim(
+    callback: Annotated[str, typer.Argument(help="Its id, as `list` shows it.")],
+    agent: Annotated[str | None, typer.Argument(help="For whom; an agent's own key is theirs.")] = None,
+    url: Url = None,
+    file: ConfigFile = None,
+) -> None:
+    """An agent takes a callback now, out of its turn."""
+    body = {} if agent is None else {"agent": agent}
+    with faults_reported():
+        found = NodeClient.of(config.load(file), url).post(path_of("callbacks", callback, "claim"), body)
+    typer.echo(f"callback {callback}: offered to {', '.join(found['agents'])}")
+
+
 def _all(node: NodeClient, queue: str | None) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor = None

@@ -38,11 +38,16 @@ class LiveCallbacks:
     def cancel(self, callback: str, *, by: str) -> bool:
         return self._desk.cancel(callback, by)
 
+    def claim(self, callback: str, agent: str, *, by: str) -> None:
+        self._desk.claim(callback, agent, by)
+
     def _view(self, pending: PendingCallback) -> CallbackView:
+        entry = self._runner.entry(pending.callback.id)
         waits = pending.due_at > self._runner.now
         return CallbackView(
             callback=pending.callback,
             state=pending.state,
             position=self._runner.position(pending.callback.id),
             not_before=pending.due_at if waits else None,
+            agents=() if entry is None else entry.agents,
         )

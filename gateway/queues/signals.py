@@ -148,6 +148,18 @@ class Postpone:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """This agent takes a waiting callback now, out of its turn: it is offered to them alone, whatever its
+    `not_before` and the skills it asks for. Nothing happens when it is offered to somebody already, or when
+    the agent isn't free or doesn't serve its queue.
+    """
+
+    entry: str
+    claimant: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ring:
     """The agent's device rings, or their screen shows the offer."""
 
@@ -289,6 +301,7 @@ Event = (
     | BecomeCallback
     | ReturnToWait
     | Postpone
+    | Claim
     | Ring
     | Accept
     | OfferMissed

@@ -52,6 +52,11 @@ class AgentView:
     def id(self) -> str:
         return self.profile.id
 
+    @property
+    def free(self) -> bool:
+        """Whether a call can be offered to them."""
+        return self.presence is Presence.AVAILABLE and self.reachable and self.state is AgentState.IDLE
+
 
 @dataclass(frozen=True, slots=True)
 class QueueView:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
+import aiosqlite
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.engine.interfaces import AdaptedConnection
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
@@ -23,6 +25,7 @@ from gateway.errors import RingbackError, StartupError
 MIGRATIONS = Path(__file__).parent / "migrations"
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 BUSY_TIMEOUT_MS = 5000
+_ROLLBACKS: Final[set[asyncio.Task[None]]] = set()  # the loop itself keeps no task alive
 UPGRADE_LOCK = 0x52494E47  # "RING": any number, as long as every node takes the same one
 
 
@@ -71,6 +74,7 @@ class Database:
         if engine.dialect.name == "sqlite":
             _make_directory(parsed)
             event.listen(engine.sync_engine, "connect", _tune_sqlite)
+            event.listen(engine.sync_engine, "invalidate", _roll_back_abandoned)
         if durable:
             make_durable = _sync_sqlite if engine.dialect.name == "sqlite" else _sync_postgresql
             event.listen(engine.sync_engine, "connect", make_durable)
@@ -166,6 +170,26 @@ def _tune_sqlite(connection: PoolProxiedConnection, _entry: ConnectionPoolEntry)
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _roll_back_abandoned(
+    connection: AdaptedConnection, _entry: ConnectionPoolEntry, _error: BaseException | None
+) -> None:
+    """End the transaction of a connection that is given up because whoever used it was cancelled.
+
+    To close it isn't enough: while anything still refers to a statement of it (the cancelled task's traceback
+    does), SQLite keeps the connection, its open transaction, and with that the lock on the whole database.
+    """
+    driver: aiosqlite.Connection = connection.driver_connection
+    # Queued before the closing, behind the statement that may still run in the driver's thread.
+    task = asyncio.get_running_loop().create_task(_roll_back(driver))
+    _ROLLBACKS.add(task)
+    task.add_done_callback(_ROLLBACKS.discard)
+
+
+async def _roll_back(driver: aiosqlite.Connection) -> None:
+    with suppress(ValueError, sqlite3.Error):  # it is closed, or broken: then nothing is locked
+        await driver.rollback()
 
 
 def _sync_sqlite(connection: PoolProxiedConnection, _entry: ConnectionPoolEntry) -> None:

@@ -17,6 +17,7 @@ from uuid import uuid4
 import structlog
 
 from gateway.agents.profile import AgentProfile
+from gateway.callbacks.claims import ClaimFault, ClaimRefused
 from gateway.callbacks.numbers import CallableNumber, check_number
 from gateway.callbacks.policy import CallbackPolicy, RateLimits
 from gateway.callbacks.request import Callback, CallbackFault, CallbackRefused, CallbackWish
@@ -26,11 +27,12 @@ from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.faults import point
+from gateway.queues.entry import EntryState
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import JournalKind
 from gateway.queues.runner import QueueRunner
 from gateway.queues.settings import QueueSettings
-from gateway.queues.signals import BecomeCallback, Enqueue, Leave, Leaving, Postpone
+from gateway.queues.signals import BecomeCallback, Claim, Enqueue, Leave, Leaving, Postpone
 from gateway.switch.callback_times import can_be_called, slots_of, start_of
 from gateway.switch.conversation_ends import Target, ToFlow
 from gateway.switch.conversation_parts import ConversationParts
@@ -320,6 +322,30 @@ class CallbackDesk:
         if not await self.runner.settled():
             raise CallbackRefused(CallbackFault.NOT_STORED)
         return True
+
+    def claim(self, entry: str, agent: str, by: str) -> None:
+        """This agent takes it now: they are rung, and the customer after they have accepted (or before, by
+        the rules of the queue). A chosen time and the pause between tries don't hold an agent back, the
+        calling hours do. Raises ClaimRefused.
+        """
+        pending, claimant = self._pending.get(entry), self.runner.agent(agent)
+        place = self.runner.entry(entry)
+        if pending is None or place is None:
+            raise ClaimRefused(ClaimFault.OVER if place is None else ClaimFault.TAKEN)
+        callback = pending.callback
+        if place.state is not EntryState.CALLBACK_WAITING:
+            raise ClaimRefused(ClaimFault.TAKEN)
+        if claimant is None or not claimant.free:
+            raise ClaimRefused(ClaimFault.AGENT_NOT_FREE)
+        if callback.queue not in claimant.profile.queues:
+            raise ClaimRefused(ClaimFault.OTHER_QUEUE)
+        if self._hold(callback):
+            raise ClaimRefused(ClaimFault.ON_THE_LINE)
+        now = self.runner.now
+        if self.policy(callback.queue).allowed_from(now, callback.number.zones) > now:
+            raise ClaimRefused(ClaimFault.OUT_OF_HOURS)
+        self.runner.post(Claim(entry, agent, by))
+        self._parts.offers.accept(agent)  # they have said so: their phone is all that they have to answer
 
     def hand_back(self, pending: PendingCallback) -> None:
         """The customer waits on the line again."""

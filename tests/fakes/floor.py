@@ -33,6 +33,7 @@ from gateway.api.ports import (
     UnusableTarget,
 )
 from gateway.call.cdr import CallRecord
+from gateway.callbacks.claims import ClaimRefused
 from gateway.callbacks.numbers import CallableNumber, NumberRefused
 from gateway.callbacks.request import Callback, CallbackRefused, CallbackWish
 from gateway.callbacks.scheduler import Slot
@@ -129,6 +130,7 @@ class FakeQueueing(_Told):
             "bob": agent_view("bob", "billing", presence=Presence.ON_BREAK, reason="lunch"),
         }
         self.callers: dict[str, Caller] = {}
+        self.dispositions: dict[str, tuple[str, ...]] = {}
         self.estimates: dict[str, Estimate] = {}
         self.posted: list[tuple[Event, str]] = []
 
@@ -179,7 +181,9 @@ class FakeQueueing(_Told):
         return self.placed.get(entry)
 
     def settings(self, queue: str) -> QueueSettings | None:
-        return QueueSettings(queue, capacity=50) if queue in self.names else None
+        if queue not in self.names:
+            return None
+        return QueueSettings(queue, capacity=50, dispositions=self.dispositions.get(queue, ()))
 
     def figures(self, queue: str) -> QueueFigures | None:
         return QueueFigures(10, 8, 1, 0.75, 12.34, 60.0, None) if queue == "billing" else None
@@ -405,7 +409,8 @@ class FakeCallbacks:
         self.kept: dict[str, CallbackView] = {}
         self.wishes: list[CallbackWish] = []
         self.free: list[Slot] = []
-        self.refuses: NumberRefused | CallbackRefused | None = None
+        self.claims: list[tuple[str, str, str]] = []
+        self.refuses: NumberRefused | CallbackRefused | ClaimRefused | None = None
 
     def pending(self) -> Sequence[CallbackView]:
         return [view for view in self.kept.values() if view.state in ("waiting", "scheduled", "dialling")]
@@ -455,6 +460,11 @@ class FakeCallbacks:
             return False
         self.kept[callback] = replace(view, state="cancelled", position=None)
         return True
+
+    def claim(self, callback: str, agent: str, *, by: str) -> None:
+        self._refuse()
+        self.kept[callback] = replace(self.kept[callback], agents=(agent,))
+        self.claims.append((callback, agent, by))
 
     def _refuse(self) -> None:
         if self.refuses is not None:

@@ -54,6 +54,15 @@ def postpone(floor: Floor, place: Place, not_before: float) -> None:
     floor.stale[place] = None
 
 
+def claim(floor: Floor, place: Place, claimant: str, by: str) -> None:
+    """A free agent takes it now. Should it come to nothing, it waits on as if it hadn't been claimed."""
+    agent = floor.agents.get(claimant)
+    if place.state is not EntryState.CALLBACK_WAITING or agent is None:
+        return
+    if agent.free and place.line in agent.crews:
+        offering.make(floor, place, agent, claimed_by=by)
+
+
 def merge(floor: Floor, live: Place, other: str, enqueued_at: float | None, not_before: float | None) -> None:
     """A second wish of the same customer updates their callback: the better place, the later word on when.
     A dial that runs already goes on.

@@ -24,6 +24,7 @@ from gateway.queues.signals import (
     Accept,
     AgentReleased,
     BecomeCallback,
+    Claim,
     Configure,
     Effect,
     EndWrapUp,
@@ -53,7 +54,9 @@ from gateway.queues.signals import (
 from gateway.queues.views import AgentView, EntryView, QueueView
 
 AgentEvent = AgentReleased | SetPresence | SetEngaged | SetReachable | ExtendWrapUp | EndWrapUp
-EntryEvent = Leave | SetPriority | Move | BecomeCallback | ReturnToWait | Postpone | Requeue | Finished
+EntryEvent = (
+    Leave | SetPriority | Move | BecomeCallback | ReturnToWait | Postpone | Claim | Requeue | Finished
+)
 OfferEvent = Ring | Accept | OfferMissed | Joined | JoinFailed
 
 
@@ -192,6 +195,8 @@ class QueueEngine:
                 callbacks.return_to_wait(floor, place)
             case Postpone():
                 callbacks.postpone(floor, place, event.not_before)
+            case Claim():
+                callbacks.claim(floor, place, event.claimant, event.by)
             case Requeue():
                 entering.requeue(floor, place, event)
             case Finished():

@@ -36,8 +36,8 @@ OUT_OF_REACH: Final = frozenset({Miss.UNREACHABLE, Miss.DISCONNECTED})
 """The device is at fault: no other calls for it either, for a while."""
 
 
-def make(floor: Floor, place: Place, agent: Agent) -> None:
-    """Reserve the agent for the entry."""
+def make(floor: Floor, place: Place, agent: Agent, **details: str) -> None:
+    """Reserve the agent for the entry. `details`: for the journal."""
     place.made += 1
     offer = OpenOffer(f"{place.id}-{place.made}", place, agent)
     floor.offers[offer.id] = offer
@@ -47,7 +47,7 @@ def make(floor: Floor, place: Place, agent: Agent) -> None:
     line.turn += 1
     agent.turns[line.name] = line.turn
     callback = place.in_callback
-    floor.note(JournalKind.OFFERED, place, agent, offer=offer.id)
+    floor.note(JournalKind.OFFERED, place, agent, offer=offer.id, **details)
     duty.signal(floor, agent, AgentSignal.RESERVED)
     floor.signal(place, EntrySignal.DIALLING if callback else EntrySignal.OFFERED)
     if not place.offerable(floor.now):

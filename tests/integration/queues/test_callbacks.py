@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -404,6 +405,35 @@ async def test_nothing_is_promised_while_the_database_cant_take_it(calling: Call
 
     assert (after["id"], after["state"], after["position"]) == (before["id"], "waiting", 1)
     call.bye()
+
+
+async def test_an_agent_takes_a_callback_out_of_its_turn(calling: Calling) -> None:
+    centre = calling.centre
+    found = []
+    for number in ("030 654321", NUMBER):
+        wish = {"queue": "calling", "number": number, "at": f"{datetime.now(UTC) + timedelta(hours=1)}"}
+        found.append((await centre.request("POST", "/v1/callbacks", wish)).json()["id"])
+    path = f"/v1/callbacks/{found[1]}/claim"
+    refused = await centre.request("POST", path, {"agent": "ann"})
+    assert (refused.status_code, refused.json()["detail"]) == (
+        409, "ann isn't free to take a call: logged_out",
+    )  # fmt: skip
+
+    await centre.on_duty("ann")
+    claimed = await centre.request("POST", path, {"agent": "ann"})
+    assert (claimed.status_code, claimed.json()["agents"]) == (200, ["ann"])
+    agent = await centre.agents["ann"].answer(10.0)
+    again = await centre.request("POST", path, {"agent": "ann"})
+    assert again.status_code == 409
+    customer = await calling.answer()
+    async with talking((customer, CALLER_HZ), (agent, AGENT_HZ)):
+        await until(lambda: hears(customer, AGENT_HZ), "the customer hears the agent")
+        await until(lambda: hears(agent, CALLER_HZ), "the agent hears the customer")
+    customer.bye()
+    await agent.request("BYE")
+    [left] = await calling.entries("calling")
+    assert left["id"] == found[0]
+    await centre.request("DELETE", f"/v1/callbacks/{left['id']}")
 
 
 async def test_callbacks_on_the_command_line(calling: Calling) -> None:

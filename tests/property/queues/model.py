@@ -19,6 +19,7 @@ from gateway.queues.signals import (
     AgentReleased,
     BecomeCallback,
     CancelOffer,
+    Claim,
     Configure,
     Connect,
     Dismiss,
@@ -234,7 +235,7 @@ class Model(Inspected):
             case Refuse():
                 self._refused(event, effect)
             case Offer():
-                self._offered(effect)
+                self._offered(effect, event)
             case CancelOffer():
                 if effect.offer in self._heard:
                     self._heard.remove(effect.offer)
@@ -271,7 +272,7 @@ class Model(Inspected):
                 assert twin is not None
                 self._merge(twin, event.enqueued_at, event.not_before)
 
-    def _offered(self, offer: Offer) -> None:
+    def _offered(self, offer: Offer, event: Event) -> None:
         somebody, desk = self.entries[offer.entry], self.desks[offer.agent]
         assert offer.offer not in self.offers
         assert not somebody.talking
@@ -283,12 +284,15 @@ class Model(Inspected):
         assert desk.reachable
         assert desk.presence is Presence.AVAILABLE
         assert somebody.queue in desk.profile.queues
-        assert self.has_skills(desk, somebody)
+        claimed = isinstance(event, Claim) and (event.entry, event.claimant) == (offer.entry, offer.agent)
+        assert claimed or self.has_skills(desk, somebody)
         if self.settings[somebody.queue].strategy is not Strategy.RING_ALL:
             assert not somebody.asked
         if somebody.callback and somebody.not_before is not None:
-            assert somebody.not_before <= self.now
-        assert self.may_be_asked(somebody, offer.agent), "asked again although others could take it"
+            assert claimed or somebody.not_before <= self.now
+        assert claimed or self.may_be_asked(somebody, offer.agent), (
+            "asked again although others could take it"
+        )
         somebody.asked.add(offer.offer)
         desk.asked = offer.offer
         self.offers[offer.offer] = (offer.entry, offer.agent)

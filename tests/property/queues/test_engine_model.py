@@ -22,6 +22,7 @@ from gateway.queues.signals import (
     Accept,
     AgentReleased,
     BecomeCallback,
+    Claim,
     Configure,
     EndWrapUp,
     Enqueue,
@@ -245,6 +246,11 @@ class Floor(RuleBasedStateMachine):
     @rule(choice=pick, later=st.sampled_from((0.0, 5.0, 100.0)))
     def postpone(self, choice: int, later: float) -> None:
         self.tell(Postpone(self.entry(choice), self.now + later))
+
+    @any_entry
+    @rule(choice=pick, agent=agent_names)
+    def claim(self, choice: int, agent: str) -> None:
+        self.tell(Claim(self.entry(choice), agent))
 
     # ---- agents and their phones
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from gateway.callbacks.claims import ClaimFault, ClaimRefused
 from gateway.callbacks.numbers import NumberFault, NumberRefused
 from gateway.callbacks.request import CallbackFault, CallbackRefused
 from gateway.callbacks.scheduler import Slot
@@ -24,7 +25,7 @@ async def test_a_callback_is_asked_for_and_shown(supervisor: httpx.AsyncClient, 
         "state": "waiting", "position": 3,
         "requested_at": "2023-11-14T22:13:20Z", "not_before": None,
         "promised_from": "2023-11-14T22:14:20Z", "promised_until": "2023-11-14T22:15:20Z",
-        "attempts": 0, "last_outcome": None, "source": "api", "language": "", "identity": "c-7",
+        "attempts": 0, "last_outcome": None, "agents": [], "source": "api", "language": "", "identity": "c-7",
         "context": {"order": "A-7"},
     }  # fmt: skip
     assert (await supervisor.get("/v1/callbacks/c1")).json() == answer.json()
@@ -143,3 +144,47 @@ async def test_apps_see_the_end_of_a_number_only(supervisor: httpx.AsyncClient) 
     found = (await supervisor.get("/v1/callbacks/c1", headers=bearer("app"))).json()
 
     assert found["number"] == "•••456"
+
+
+async def test_an_agent_claims_for_themselves_and_a_supervisor_for_others(
+    supervisor: httpx.AsyncClient, floor: FakeFloor
+) -> None:
+    await supervisor.post("/v1/callbacks", json=WISH)
+
+    own = await supervisor.post("/v1/callbacks/c1/claim", headers=bearer("ann"))
+    others = await supervisor.post("/v1/callbacks/c1/claim", json={"agent": "bob"}, headers=bearer("ann"))
+    unsaid = await supervisor.post("/v1/callbacks/c1/claim")
+    for_ann = await supervisor.post("/v1/callbacks/c1/claim", json={"agent": "ann"})
+    app = await supervisor.post("/v1/callbacks/c1/claim", headers=bearer("app"))
+
+    assert (own.status_code, own.json()["agents"]) == (200, ["ann"])
+    assert (others.status_code, unsaid.status_code, for_ann.status_code, app.status_code) == (
+        403,
+        422,
+        200,
+        403,
+    )
+    assert floor.callbacks.claims == [("c1", "ann", "ann"), ("c1", "ann", "sue")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (ClaimFault.OVER, "is over"),
+        (ClaimFault.TAKEN, "another agent's"),
+        (ClaimFault.AGENT_NOT_FREE, "ann isn't free"),
+        (ClaimFault.OTHER_QUEUE, "doesn't serve"),
+        (ClaimFault.ON_THE_LINE, "on the line"),
+        (ClaimFault.OUT_OF_HOURS, "may be called now"),
+    ],
+)
+async def test_a_claim_that_comes_to_nothing_says_why(
+    supervisor: httpx.AsyncClient, floor: FakeFloor, fault: ClaimFault, said: str
+) -> None:
+    await supervisor.post("/v1/callbacks", json=WISH)
+    floor.callbacks.refuses = ClaimRefused(fault)
+
+    refused = await supervisor.post("/v1/callbacks/c1/claim", json={"agent": "ann"})
+
+    assert refused.status_code == 409
+    assert said in refused.json()["detail"]

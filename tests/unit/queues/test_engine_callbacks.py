@@ -12,6 +12,7 @@ from gateway.queues.signals import (
     Accept,
     BecomeCallback,
     CancelOffer,
+    Claim,
     Dismiss,
     Joined,
     JoinFailed,
@@ -265,3 +266,35 @@ def test_a_callback_waits_for_the_agent_of_before_when_its_time_has_come() -> No
     assert floor.offers == []
     floor.wait(20)
     assert floor.offers == [("slot", "bob")]
+
+
+def test_an_agent_takes_a_callback_before_its_time_and_it_keeps_its_time_if_that_fails() -> None:
+    floor = FloorDriver(QueueSettings("q"))
+    floor.agent("ann")
+    floor.agent("bob", ("r",))
+    chosen = floor.now + 100
+    floor.enqueue("slot", callback=True, not_before=chosen)
+    assert floor.tell(Claim("slot", "bob")) == ()
+    assert floor.tell(Claim("slot", "nobody")) == ()
+    floor.tell(Claim("slot", "ann", by="sue"))
+    assert floor.offers == [("slot", "ann")]
+    assert floor.last(JournalKind.OFFERED).details["claimed_by"] == "sue"
+    assert floor.tell(Claim("slot", "ann")) == ()
+
+    floor.tell(OfferMissed("slot-1", Miss.DECLINED))
+    assert floor.see("slot").state is EntryState.CALLBACK_WAITING
+    assert floor.see("slot").not_before == chosen
+    floor.wait(99)
+    assert floor.offers == []
+    floor.wait(1)
+    assert floor.offers == [("slot", "ann")]
+
+
+def test_a_claimed_callback_goes_out_of_its_turn() -> None:
+    floor = busy()
+    for entry in ("e1", "e2"):
+        floor.tell(BecomeCallback(entry, floor.now + 50))
+    floor.end("busy", "ann")
+    floor.tell(Claim("e2", "ann"))
+    assert floor.see("e2").state is EntryState.CALLBACK_DIALING
+    assert floor.order() == ["e1", "e2"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pydantic import SecretStr
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from gateway.errors import StartupError
 from gateway.storage.calls import CallStore
@@ -46,6 +48,39 @@ async def test_sqlite_lets_readers_and_the_writer_work_at_the_same_time(
         (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     connection.close()
     assert mode == "wal"
+
+
+async def test_a_write_that_is_cancelled_leaves_no_lock_on_the_database(
+    database: Database, store: CallStore, tmp_path: Path
+) -> None:
+    many = [{"at": at} for at in range(200_000)]  # the driver is busy with them when the task is cancelled
+    async with database.transaction("prepare") as connection:
+        await connection.execute(text("CREATE TABLE abandoned (at INTEGER)"))
+
+    async def write() -> None:
+        async with database.transaction("write") as connection:
+            await connection.execute(text("INSERT INTO abandoned VALUES (:at)"), many)
+
+    writing = asyncio.create_task(write())
+    while not is_locked(tmp_path / "var" / "ringback.db"):  # noqa: ASYNC110  # SQLite has no event for it
+        await asyncio.sleep(0)
+    assert writing.cancel()
+    with pytest.raises(asyncio.CancelledError) as cancelled:
+        await writing
+
+    await store.write(record())
+
+    assert len(await store.list()) == 1
+    assert cancelled.tb is not None  # it keeps everything that the cancelled task had in its hands
+
+
+def is_locked(file: Path) -> bool:
+    with closing(sqlite3.connect(file, timeout=0)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+    return False
 
 
 async def test_a_database_of_a_newer_version_stops_the_start(database: Database, tmp_path: Path) -> None:
