@@ -25,6 +25,7 @@ from gateway.clock import SystemClock
 from gateway.config import NodeSettings, Settings
 from gateway.errors import RingbackError, StartupError
 from gateway.floor import floor_of
+from gateway.floor.records import RecordLink
 from gateway.floor.surveys import LinkedSurveys
 from gateway.sip.leg import SipLeg
 from gateway.switch import testcall
@@ -170,7 +171,7 @@ class _Node:
             )
         )
         centre.door.dialler = sip
-        desks.floor.floor = floor_of(centre, archive)
+        desks.floor.floor = floor_of(centre, archive, RecordLink.of(settings.desktop))
         desks.surveys.shelf = LinkedSurveys(survey_links, centre, journal.store, envelopes, SystemClock())
         log.info(
             "node_ready",

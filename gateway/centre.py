@@ -26,7 +26,7 @@ from gateway.dialplan.queues import RecordingFormat
 from gateway.errors import DialError, RingbackError
 from gateway.queues.engine import QueueEngine
 from gateway.queues.forecasts import Forecasts
-from gateway.queues.journal import Journal, JournalKind
+from gateway.queues.journal import Journal, JournalEvent, JournalKind
 from gateway.queues.metering import JournalMeter, queue_stats
 from gateway.queues.reports import thresholds_of
 from gateway.queues.runner import QueueRunner
@@ -238,7 +238,7 @@ async def contact_centre(
         teller = Teller(subscriptions or Subscriptions(), offers, clock, runner.write, survey_links)
         runner.tell_by(teller.deliveries)
         live_calls.subscribe(teller.call_changed)
-        recordings = _recordings(settings, media.recorder, clock, live_calls)
+        recordings = _recordings(settings, media.recorder, clock, live_calls, runner)
         stack.push_async_callback(recordings.close)
         conversations = ConversationParts(
             connector=bridge,
@@ -342,7 +342,9 @@ async def contact_centre(
                     task.cancel()
 
 
-def _recordings(settings: Settings, recorder: Recorder, clock: Clock, live_calls: LiveCalls) -> Recordings:
+def _recordings(
+    settings: Settings, recorder: Recorder, clock: Clock, live_calls: LiveCalls, runner: QueueRunner
+) -> Recordings:
     rules = settings.recording
     retention_s = None if rules.keep_days is None else rules.keep_days * 86_400.0
     store = RecordingStore(
@@ -355,7 +357,14 @@ def _recordings(settings: Settings, recorder: Recorder, clock: Clock, live_calls
             ids = begun if recording.id in begun else (*begun, recording.id)
             call.update(recording=state, recordings=ids)
 
-    recordings = Recordings(store, recorder, clock, on_change=show)
+    def kept(recording: CallRecording) -> None:
+        note = recording.note
+        details = {"what": "ready", "file": recording.id, "agents": list(recording.agents)}
+        runner.write(
+            JournalEvent(clock.utc(), JournalKind.RECORDING, note.queue, "", note.call_id, "", details)
+        )
+
+    recordings = Recordings(store, recorder, clock, on_change=show, on_kept=kept)
 
     def forget(change: CallChanged) -> None:
         if change.call is None:

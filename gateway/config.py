@@ -36,6 +36,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.errors import ConfigurationError, RingbackError
+from gateway.record_url import check_template
 from gateway.webhooks.addresses import networks
 from gateway.webhooks.events import EventType
 from gateway.webhooks.signing import key_of
@@ -415,6 +416,16 @@ class WebhookSettings(Section):
         return self
 
 
+class DesktopSettings(Section):
+    """What agents' browsers show beside the call."""
+
+    record_url: Annotated[str, AfterValidator(lambda url: check_template(url) if url else url)] = ""
+    """A caller's record in a CRM: https://crm.example/?customer={customer.id}&call={call_id}"""
+    record_title: str = Field("CRM", min_length=1, max_length=64)
+    record_open: Literal["link", "accept"] = "link"
+    """`accept` opens it when an agent takes the call in the browser; a phone's answer can't open a page."""
+
+
 class StorageSettings(Section):
     """Where calls are recorded."""
 
@@ -499,6 +510,7 @@ class Settings(BaseSettings):
     speech: SpeechSettings = SpeechSettings()
     voice: VoiceSettings = VoiceSettings()
     handoff: HandoffSettings = HandoffSettings()
+    desktop: DesktopSettings = DesktopSettings()
     webhooks: WebhookSettings = WebhookSettings()
     storage: StorageSettings = StorageSettings()
     calls: CallSettings = CallSettings()

@@ -216,7 +216,7 @@ QUEUE_KEYS: Final[Mapping[str, Key]] = MappingProxyType(
         "keys": Key(
             _keys,
             {"type": "object", "propertyNames": {"pattern": f"^{_ONE_KEY.pattern}$"}},
-            "what callers may press while they wait: `leave`, `callback`, `position`, `{language: TAG}`",
+            "what callers may press meanwhile: `leave`, `callback`, `position`, `chat`, `{language: TAG}`",
         ),
     }
 )  # fmt: skip

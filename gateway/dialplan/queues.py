@@ -109,6 +109,7 @@ class KeyAction(Enum):
     LEAVE = "leave"  # out of the queue, by the node's exit `left`
     CALLBACK = "callback"  # the place is kept, and the node's exit `called_back` taken
     POSITION = "position"  # position and wait are told at once
+    CHAT = "chat"  # webhooks are asked to send them a link to a chat; the wait goes on
     LANGUAGE = "language"  # everything is said in `WaitingKey.language` from now on
 
 

@@ -109,6 +109,7 @@ _FIGURES: Final[Mapping[str, Mapping[str, Type]]] = MappingProxyType(
         "ringback.queue.longer_more_ahead": {},
         "ringback.queue.longer_calls": {},
         "ringback.queue.callback_offer": {"key": STRING},
+        "ringback.queue.chat_sent": {},
         "ringback.queue.connecting": {},
         "ringback.queue.connecting_to": {},
         "ringback.callback.confirm": {"number": STRING},

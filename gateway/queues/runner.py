@@ -154,7 +154,7 @@ class QueueRunner:
     def write(self, event: JournalEvent) -> None:
         """An event of somebody else's for the journal."""
         if self._teller is not None:
-            event = replace(event, deliveries=self._teller(event))
+            event = replace(event, deliveries=tuple(self._teller(event)))
         self._journal.append((event,))
         for observer in self._observers:
             observer(event)

@@ -12,11 +12,11 @@ up, in whatever state.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 from uuid import uuid4
 
 from structlog.typing import FilteringBoundLogger
@@ -28,12 +28,16 @@ from gateway.call.state import LegState
 from gateway.call.verification import is_verified
 from gateway.callbacks.numbers import CallableNumber
 from gateway.callbacks.request import RESTART, Callback
+from gateway.dialplan.places import Position
 from gateway.dialplan.ports import Keys, Listener, Outcome
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import KeyAction, QueueDefinition, RecordWhen
 from gateway.dialplan.requests import DialRequest, QueueRequest
+from gateway.dialplan.run import caller_of
 from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.dialplan.wording import Wording
+from gateway.queues.journal import JournalKind
 from gateway.queues.restart import VERIFIED
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import (
@@ -81,6 +85,10 @@ if TYPE_CHECKING:
     from gateway.switch.callbacks import CallbackDesk
     from gateway.switch.pending_callback import PendingCallback
     from gateway.switch.surveying import Surveys
+
+T = TypeVar("T")
+
+CHAT_SENT: Final = Wording(Position("", 1, 1), key="ringback.queue.chat_sent")
 
 EXITS: Final[Mapping[Leaving, str]] = MappingProxyType(
     {
@@ -137,6 +145,7 @@ class _Wish(Enum):
     """Something that the caller, or the node, wants beside an agent."""
 
     CALLBACK = "callback"
+    CHAT = "chat"
     CLOSING = "closing"  # the node is about to stop
 
 
@@ -165,6 +174,7 @@ class QueueVisit:
         self._hung_up_by = "caller"  # unless we learn otherwise
         self._over = False
         self._asking = CallbackAsking(parts.callbacks, parts.waiting, visitor, keys)
+        self._chat_asked = False
         self._served = False  # the agent has hung up, and the entry is over
         self._called_back = ""  # the callback that has the place now
 
@@ -214,6 +224,9 @@ class QueueVisit:
                     return Outcome(EXITS.get(news, "error"))
                 case Connected():
                     outcome = await self._talk(news)
+                case _Wish.CHAT:
+                    await self._ask_chat()
+                    outcome = None
                 case _Wish():
                     outcome = await self._ask_callback(closing=news is _Wish.CLOSING)
                 case _:
@@ -344,6 +357,8 @@ class QueueVisit:
                 room.tell_now()
             elif key.action is KeyAction.CALLBACK:
                 self._news.put_nowait(_Wish.CALLBACK)
+            elif key.action is KeyAction.CHAT:
+                self._news.put_nowait(_Wish.CHAT)
             elif key.action is KeyAction.LANGUAGE:
                 self._language = key.language
                 room.speak(key.language)
@@ -359,9 +374,17 @@ class QueueVisit:
         estimate = self._parts.waiting.forecasts.of(self._entry)
         median_s = None if estimate is None else estimate.median_s
         caller = self.caller
+        context = self._visitor.context() if self.envelope is None else self.envelope.plan_view()
+        known = caller_of(context)
         return WaitingFacts(
-            caller={"number": caller.number, "name": caller.display_name, "language": self._language},
-            context=self._visitor.context() if self.envelope is None else self.envelope.plan_view(),
+            caller={
+                "number": caller.number,
+                "name": known.get("name") or caller.display_name,
+                "language": self._language,
+                "authenticated": known.get("authenticated", False),
+                "id": known.get("id", ""),
+            },
+            context=context,
             queue_name=self._queue,
             queue={} if view is None else queue_facts(view, median_s, self._runner.now),
             entry=self._entry,
@@ -405,18 +428,30 @@ class QueueVisit:
 
         None: the wait goes on.
         """
+        number = await self._unless_news(self._agree(closing=closing))
+        return None if number is None else await self._become_callback(number)
+
+    async def _unless_news(self, talk: Coroutine[Any, Any, T]) -> T | None:
+        """What comes of a talk; None when there was news first, which ends it and is heard next."""
         async with asyncio.TaskGroup() as tasks:
-            talk = tasks.create_task(self._agree(closing=closing))
+            talking = tasks.create_task(talk)
             news = tasks.create_task(self._news.get())
-            await asyncio.wait({talk, news}, return_when=asyncio.FIRST_COMPLETED)
-            talk.cancel()
+            await asyncio.wait({talking, news}, return_when=asyncio.FIRST_COMPLETED)
+            talking.cancel()
             news.cancel()
         if not news.cancelled():
             self._visitor.control.stop_audio()
             self._news.put_nowait(news.result())
             return None
-        number = talk.result()
-        return None if number is None else await self._become_callback(number)
+        return talking.result()
+
+    async def _ask_chat(self) -> None:
+        """Webhooks are told, and when that is sure the caller is; the wait goes on."""
+        if not self._chat_asked:
+            self._chat_asked = True
+            self._runner.record(JournalKind.CHAT_REQUESTED, entry=self._entry, queue=self._queue)
+        if await self._runner.settled():
+            await self._unless_news(self._asking.say(self._asker(), CHAT_SENT))
 
     async def _agree(self, *, closing: bool) -> CallableNumber | None:
         if closing:

@@ -43,6 +43,7 @@ _PLAIN: Final[Mapping[JournalKind, EventType]] = {
     JournalKind.CALLBACK_DIALLED: EventType.CALLBACK_DIALLED,
     JournalKind.CALLBACK_FAILED: EventType.CALLBACK_FAILED,
     JournalKind.SURVEYED: EventType.SURVEY_ANSWERED,
+    JournalKind.CHAT_REQUESTED: EventType.CHAT_LINK_REQUESTED,
 }
 _INSIDE: Final = frozenset({"notes", "context", "ani", "dnis", "name", "number", "identity", "envelope"})
 """Details that are a customer's, or are told in another place."""

@@ -69,7 +69,10 @@ QUEUES: Final[Mapping[str, str]] = {
         "machine: message, gaps: {busy: 1s, machine: 2s}, "
         "greeting: {play: 1300.wav}, message: {play: 1700.wav}}}"
     ),
-    "surveyed": f"{{{_COMMON}, {_SILENT}, survey: after-call, survey_link: true}}",
+    "surveyed": (
+        f'{{{_COMMON}, {_SILENT}, keys: {{"5": chat}}, survey: after-call, survey_link: true, '
+        "record: {when: always, consent: false, format: wav}}"
+    ),
     "recorded": f"{{{_COMMON}, {_SILENT}, record: {{when: always, consent: false, format: wav}}}}",
 }
 
@@ -104,6 +107,7 @@ _CATALOGUE: Final = """\
 catalogue: en
 texts:
   ringback.queue.next: {play: 500.wav}
+  ringback.queue.chat_sent: {play: 2200.wav}
   ringback.queue.position: {play: 500.wav}
   ringback.callback.confirm: {play: 1300.wav}
   ringback.callback.enter: {play: 850.wav}

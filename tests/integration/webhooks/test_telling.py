@@ -18,7 +18,7 @@ import pytest_asyncio
 from tests.integration.peers.ua import UserAgent
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, hears, talking
-from tests.integration.queues.plan import BYE_HZ, CONFIRM_HZ, KEPT_HZ, PENDING_HZ
+from tests.integration.queues.plan import BYE_HZ, CONFIRM_HZ, KEPT_HZ, PENDING_HZ, TIMED_OUT_HZ
 from tests.integration.webhooks.receiver import Receiver
 from tests.integration.webhooks.site import killed, settings, start_again, telling
 
@@ -53,7 +53,7 @@ class Told:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def told(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Told]:
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Told]:
     async with (
         Receiver() as crm,
         Receiver() as helpdesk,
@@ -69,6 +69,12 @@ async def told(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Told]:
         )
         async with telling(tmp_path_factory.mktemp("told"), more) as (centre, trunk):
             yield Told(centre, trunk, crm, helpdesk, broken, gone)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def told(shared: Told) -> AsyncIterator[Told]:
+    yield shared
+    await shared.centre.clear()
 
 
 async def served(centre: Centre) -> None:
@@ -213,12 +219,18 @@ async def test_who_is_left_by_the_agent_is_asked_how_it_was_and_the_answers_are_
     told: Told,
 ) -> None:
     centre = told.centre
+    await centre.set_presence("ann", "on_break", "lunch")
+    caller = await centre.wait_in("surveyed", "4930333")
+    await caller.rtp.press("5")
+    await until(lambda: hears(caller, TIMED_OUT_HZ), "a link is on its way")
+    linked = await told.crm.next("chat.link_requested", queue="surveyed")
     await centre.on_duty("ann")
-    caller = await centre.call_in("surveyed", "4930333")
     agent = await centre.agents["ann"].answer()
     async with talking((caller, CALLER_HZ), (agent, AGENT_HZ)):
         await until(lambda: hears(caller, AGENT_HZ), "the two talk")
+    await centre.request("PUT", "/v1/agents/ann/wrap-up", {"disposition": "sold"})
     agent.bye()
+    recorded = await told.crm.next("recording.ready", call_id=linked.data["call_id"])
     await until(lambda: hears(caller, CONFIRM_HZ, ASKED_HZ), "how likely they are to recommend us")
     await centre.until_state("ann", "idle")
     await caller.rtp.press("1")
@@ -235,7 +247,7 @@ async def test_who_is_left_by_the_agent_is_asked_how_it_was_and_the_answers_are_
     await caller.request("BYE")
     answered = await told.crm.next("survey.answered", agent="ann")
     report = await centre.get("/v1/reports/surveys?by=agent")
-    table = await told.ringback("surveys", group="report")
+    table = await told.ringback("surveys", "--by", "agent", group="report")
 
     data = answered.data
     assert (data["survey"], data["source"]) == ("after-call", "call")
@@ -244,7 +256,32 @@ async def test_who_is_left_by_the_agent_is_asked_how_it_was_and_the_answers_are_
     assert list((centre.gateway.data_dir / "voicemail").rglob(f"{data['comment']}.wav"))
     [row] = report["rows"]
     assert (row["agent"], row["nps"], row["csat"], row["comments"]) == ("ann", 100.0, 4.0, 1)
-    assert "surveyed" in table
+    assert "ann" in table
+    assert linked.data["caller"]["number"] == "4930333"
+    recording = await centre.request("GET", f"/v1/recordings/{recorded.data['recording']}")
+    assert recording.status_code == 200
+
+
+async def test_the_next_call_shows_the_last_contact_and_the_way_to_the_customers_record(told: Told) -> None:
+    centre = told.centre
+    await centre.on_duty("ann")
+    caller = await centre.call_in("quiet", "4930333")
+    ringing = await centre.agents["ann"].ring()
+    context = (await centre.get("/v1/agents/ann/offer"))["context"]
+    caller.bye()
+    await ringing.request("CANCEL")
+    offered = await told.crm.next("agent.offered", queue="quiet", call_id=_call_in(context["record"]["url"]))
+
+    last = context["last_contact"]
+    assert (last["agent"], last["noted"]) == ("ann", "sold")
+    assert last["survey"] == "NPS 10, CSAT 4, a comment"
+    assert last["by"] == "number"
+    assert context["record"]["url"].startswith("https://crm.example/?customer=&from=4930333&call=")
+    assert offered.data["context"]["last_contact"] == last
+
+
+def _call_in(url: str) -> str:
+    return url.partition("&call=")[2]
 
 
 async def test_who_hangs_up_first_is_asked_by_a_link_that_counts_once(told: Told) -> None:
