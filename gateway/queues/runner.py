@@ -147,9 +147,10 @@ class QueueRunner:
         queue: str = "",
         agent: str = "",
         details: Mapping[str, Any] | None = None,
+        call_id: str = "",
     ) -> None:
-        """Something for the journal that the engine doesn't know of."""
-        self._write(Journalled(kind, self._clock.now(), queue, entry, agent, details or {}))
+        """Something for the journal that the engine doesn't know of. `call_id`: of who has left already."""
+        self._write(Journalled(kind, self._clock.now(), queue, entry, agent, details or {}), call_id)
 
     def write(self, event: JournalEvent) -> None:
         """An event of somebody else's for the journal."""
@@ -286,13 +287,13 @@ class QueueRunner:
             raise RuntimeError("an offer before anybody was there to make it")
         return self._offers
 
-    def _write(self, effect: Journalled) -> None:
+    def _write(self, effect: Journalled, call_id: str = "") -> None:
         event = JournalEvent(
             at=self._clock.utc_of(effect.at),
             kind=effect.kind,
             queue=effect.queue,
             entry=effect.entry,
-            call_id=self._calls.get(effect.entry, ""),
+            call_id=call_id or self._calls.get(effect.entry, ""),
             agent=effect.agent,
             details=effect.details,
         )

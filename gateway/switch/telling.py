@@ -17,6 +17,7 @@ from gateway.call.leg import Party
 from gateway.clock import Clock
 from gateway.handoff.showing import MASK
 from gateway.queues.journal import JournalEvent, JournalKind
+from gateway.queues.restart import NODE_DIED
 from gateway.switch.call_context import CallContext
 from gateway.switch.live_calls import CallChanged
 from gateway.switch.offers import OfferDesk, QueuedCall
@@ -155,8 +156,8 @@ class Teller:
         story = self._stories.get(event.call_id) or self._begin(event.call_id)
         story.queue, story.entry = event.queue or story.queue, event.entry or story.entry
         if isinstance(call, QueueVisit) and call.envelope is not None:
-            story.envelope = call.envelope
-        if call is not None:
+            story.envelope, story.caller = call.envelope, call.caller
+        elif call is not None:
             story.caller, story.context = call.caller, call.context
         if event.kind is JournalKind.CONNECTED:
             story.agent = event.agent
@@ -198,6 +199,8 @@ def _told(event: JournalEvent, call: QueuedCall | None) -> Iterator[tuple[EventT
             yield EventType.CALL_CONNECTED, {}
             if callback:
                 yield EventType.CALLBACK_COMPLETED, {}
+        case JournalKind.FINISHED if details.get("cause") == NODE_DIED:
+            yield EventType.CALL_ENDED, {}  # which nobody was there to tell
         case JournalKind.RECORDING if details.get("what") == "ready":
             yield EventType.RECORDING_READY, {"recording": details.get("file")}
         case kind if kind in _PLAIN:
@@ -207,7 +210,10 @@ def _told(event: JournalEvent, call: QueuedCall | None) -> Iterator[tuple[EventT
 
 
 def _is_callback(call: QueuedCall | None) -> bool:
-    return call is not None and (isinstance(call, PendingCallback) or "callback" in call.context)
+    if isinstance(call, QueueVisit):
+        # Who came by themselves has an envelope, who was called what was shown of them then.
+        return call.envelope is None and "callback" in call.context
+    return isinstance(call, PendingCallback)
 
 
 def _described(

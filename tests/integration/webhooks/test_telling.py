@@ -194,13 +194,18 @@ async def test_what_happened_is_told_after_the_receiver_was_down_and_the_node_wa
         async with telling(tmp_path, more) as (centre, _):
             await served(centre)
             await until(lambda: {one.type for one in crm.received} >= {"call.ended"}, "it was tried")
+            talking_still = await centre.call_in("quiet", "4930999")
+            agent = await centre.agents["ann"].answer()
+            async with talking((talking_still, CALLER_HZ)):
+                await until(lambda: hears(agent, CALLER_HZ), "the next two talk")
             [before] = (await centre.get("/v1/webhooks"))["endpoints"]
             tried = {one.message["id"] for one in crm.received}
             await killed(centre)
             crm.status = 204
             await start_again(centre, stack)
-            ended = await crm.next("call.ended", agent="ann")
-            await crm.next("call.connected")
+            ended = await crm.next("call.ended", agent="ann", disposition="solved")
+            cut_off = await crm.next("call.ended", agent="ann", cause="node_died")
+            await crm.next("call.connected", call_id=cut_off.data["call_id"])
 
             async def empty() -> bool:
                 [found] = (await centre.get("/v1/webhooks"))["endpoints"]
