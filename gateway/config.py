@@ -400,7 +400,7 @@ class WebhookSettings(Section):
     """After the first failure; each further pause is twice as long."""
     longest_pause_s: float = Field(3600.0, gt=0, le=86_400)
     keep_days: int = Field(14, ge=1, le=365)
-    """How long what was delivered, or never could be, is listed."""
+    """How long what couldn't be delivered is kept, to be sent again; what was, is listed for a day."""
 
     @field_validator("allow_networks")
     @classmethod

@@ -25,6 +25,7 @@ from gateway.call.cause import Cause
 from gateway.centre import ContactCentre
 from gateway.errors import DialError, WrongState
 from gateway.floor.records import RecordLink
+from gateway.queues.journal import JournalKind
 from gateway.switch import conversation_ends as ends
 from gateway.switch import live_calls as live
 from gateway.switch.conversation import Conversation
@@ -116,6 +117,9 @@ class LiveConversations:
                 await supervision.call_in(by, target, Hearing(mode))
             except Unreachable as error:
                 raise UnusableTarget(str(error)) from error
+
+    async def chat_link(self, call_id: str, *, by: str) -> None:
+        self._talking(call_id).note(JournalKind.CHAT_REQUESTED, by=by)
 
     async def press(self, call_id: str, keys: str, *, by: str) -> None:  # noqa: ARG002  # the port's
         self._talking(call_id).press(keys)

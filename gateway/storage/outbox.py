@@ -114,10 +114,14 @@ class OutboxStore:
         async with self._database.transaction("outbox release") as connection:
             await connection.execute(update(table).where(mine).values(claimed_until=None))
 
-    async def forget(self, before: datetime) -> int:
-        """Delete what was over before then."""
+    async def forget(self, delivered_before: datetime, dead_before: datetime) -> int:
+        """Delete what was over before then. How many."""
+        over = or_(
+            (table.c.state == DELIVERED) & (table.c.done_at < delivered_before),
+            (table.c.state == DEAD) & (table.c.done_at < dead_before),
+        )
         async with self._database.transaction("outbox forget") as connection:
-            return (await connection.execute(delete(table).where(table.c.done_at < before))).rowcount
+            return (await connection.execute(delete(table).where(over))).rowcount
 
     # ---- endpoints that want nothing any more
 

@@ -29,6 +29,8 @@ LOOK_S: Final = 5.0
 """How often the outbox is looked at without a reason: for what another node left."""
 CLAIM_MARGIN_S: Final = 10.0
 TIDY_S: Final = 3600.0
+DELIVERED_FOR: Final = timedelta(days=1)
+"""How long what was delivered is kept: a busy node tells gigabytes a week."""
 DISABLED: Final = "the endpoint is disabled"
 
 
@@ -62,12 +64,12 @@ class Outbox(Protocol):
     async def release(self) -> None: ...
     async def disabled(self, endpoint: str, url: str) -> bool: ...
     async def disable(self, endpoint: str, url: str, now: datetime) -> None: ...
-    async def forget(self, before: datetime) -> int: ...
+    async def forget(self, delivered_before: datetime, dead_before: datetime) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class CourierRules:
-    """How deliveries are made. `keep`: how long those that are over can still be seen."""
+    """How deliveries are made. `keep`: how long those that were given up can still be seen, and replayed."""
 
     backoff: Backoff = field(default_factory=Backoff)
     timeout_s: float = 10.0
@@ -113,7 +115,8 @@ class Courier:
 
     async def _tidy(self) -> None:
         try:
-            await self._outbox.forget(self._clock.utc() - self._rules.keep)
+            now = self._clock.utc()
+            await self._outbox.forget(now - min(DELIVERED_FOR, self._rules.keep), now - self._rules.keep)
         except RingbackError as error:
             log.error("webhooks_not_forgotten", error=str(error))  # noqa: TRY400
 

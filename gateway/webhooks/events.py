@@ -72,8 +72,8 @@ DESCRIPTIONS: Final[Mapping[EventType, str]] = MappingProxyType(
         "`recording` of a comment.",
         EventType.HANDOFF_CHANGED: "An envelope was handed over or changed: `handoff`, `what`, `by`, and the "
         "`context` as it is now.",
-        EventType.CHAT_LINK_REQUESTED: "A caller who waits in `queue` would rather write: send them a "
-        "link, to `caller.number` or in their app.",
+        EventType.CHAT_LINK_REQUESTED: "A caller would rather write: send them a link to a chat, to "
+        "`caller.number` or in their app. `by`: the agent who asks for it; none is there when they wait.",
         EventType.RECORDING_READY: "A recording is complete: `recording` (GET /v1/recordings/{id}).",
         EventType.TEST: "Somebody tries whether the endpoint works.",
     }

@@ -175,7 +175,7 @@ async def test_a_survey_understands_the_number_that_is_said(
 
     with sqlite3.connect(listening_gateway.data_dir / "ringback.db") as database:
 
-        def answers() -> list[str]:
+        def answers() -> list[int]:
             found = database.execute("SELECT details FROM journal WHERE kind = 'survey.answered'")
             return [json.loads(details)["nps"] for (details,) in found]
 

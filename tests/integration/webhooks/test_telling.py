@@ -121,6 +121,25 @@ async def test_a_call_is_told_to_who_wants_it_signed_and_without_what_they_may_n
     assert count >= 6
 
 
+async def test_a_caller_who_is_sent_on_is_told_with_where_to(told: Told) -> None:
+    centre = told.centre
+    await centre.on_duty("ann")
+    caller = await centre.call_in("quiet", "4930111")
+    agent = await centre.agents["ann"].answer()
+    async with talking((caller, CALLER_HZ)):
+        await until(lambda: hears(agent, CALLER_HZ), "the two talk")
+    connected = await told.crm.next("call.connected", caller={"number": "4930111", "name": ""})
+    body = {"to": {"kind": "number", "name": CUSTOMER}}
+    await centre.request("POST", f"/v1/calls/{connected.data['call_id']}/transfer", body)
+    rung = await told.trunk.next_call(10.0)
+    transferred = await told.crm.next("call.transferred", call_id=connected.data["call_id"])
+    rung.respond(486, "Busy Here")
+    caller.bye()
+
+    assert (transferred.data["how"], transferred.data["by"]) == ("blind", "boss")
+    assert transferred.data["to"] == f"number:{CUSTOMER}"
+
+
 async def test_a_callback_is_told_until_nobody_will_call_any_more(told: Told) -> None:
     centre, crm = told.centre, told.crm
     body = {"queue": "calling", "number": CUSTOMER, "identity": "c-1", "context": {"topic": "x"}}
@@ -153,7 +172,7 @@ async def test_what_was_given_up_is_listed_and_sent_again_and_who_is_gone_is_lef
     await centre.set_presence("ann", "on_break", "lunch")
     caller = await centre.wait_in("quiet", "4930777")
     caller.bye()
-    abandoned = await told.crm.next("queue.abandoned")
+    abandoned = await told.crm.next("queue.abandoned", caller={"number": "4930777", "name": ""})
 
     async def dead() -> list[dict[str, Any]]:
         listed = (await centre.get("/v1/webhooks/deliveries?state=dead&endpoint=broken"))["deliveries"]
@@ -163,7 +182,7 @@ async def test_what_was_given_up_is_listed_and_sent_again_and_who_is_gone_is_lef
     [listed] = await until_async(dead, "it is given up", deadline_s=10.0)
     told.broken.status = 204
     one = await told.ringback("replay", listed["id"])
-    again = await told.broken.next("queue.abandoned")
+    again = await told.broken.next("queue.abandoned", entry=abandoned.data["entry"])
     listing = await told.ringback("list", "--state", "dead")
     rest = await centre.request("POST", "/v1/webhooks/replay", {"endpoint": "broken"})
     await told.broken.next("queue.joined", entry=again.data["entry"])
@@ -234,6 +253,8 @@ async def test_who_is_left_by_the_agent_is_asked_how_it_was_and_the_answers_are_
     async with talking((caller, CALLER_HZ), (agent, AGENT_HZ)):
         await until(lambda: hears(caller, AGENT_HZ), "the two talk")
     await centre.request("PUT", "/v1/agents/ann/wrap-up", {"disposition": "sold"})
+    again = await centre.request("POST", f"/v1/calls/{linked.data['call_id']}/chat_link")
+    by_agent = await told.crm.next("chat.link_requested", by="boss")
     agent.bye()
     recorded = await told.crm.next("recording.ready", call_id=linked.data["call_id"])
     await until(lambda: hears(caller, CONFIRM_HZ, ASKED_HZ), "how likely they are to recommend us")
@@ -262,7 +283,8 @@ async def test_who_is_left_by_the_agent_is_asked_how_it_was_and_the_answers_are_
     [row] = report["rows"]
     assert (row["agent"], row["nps"], row["csat"], row["comments"]) == ("ann", 100.0, 4.0, 1)
     assert "ann" in table
-    assert linked.data["caller"]["number"] == "4930333"
+    assert again.status_code == 200
+    assert linked.data["caller"]["number"] == by_agent.data["caller"]["number"] == "4930333"
     recording = await centre.request("GET", f"/v1/recordings/{recorded.data['recording']}")
     assert recording.status_code == 200
 

@@ -85,7 +85,8 @@ async def test_a_failure_waits_a_burial_is_listed_and_a_replay_begins_anew(outbo
     assert replayed == 1
     assert anew.delivery == delivery("m1")
     assert await outbox.counts("crm") == {"pending": 0, "delivered": 1, "dead": 0}
-    assert await outbox.forget(LATER + timedelta(days=1)) == 1
+    assert await outbox.forget(LATER, LATER + timedelta(days=1)) == 0
+    assert await outbox.forget(LATER + timedelta(days=1), LATER) == 1
 
 
 async def test_the_backlog_says_how_old_and_when_next(outbox: OutboxStore) -> None:
