@@ -7,7 +7,7 @@ least once, and knows by the message's id what it has already.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -99,6 +99,13 @@ class OutboxStore:
         values = {"state": DEAD, "done_at": now, "error": text(error, 255)}
         async with self._database.transaction("outbox bury") as connection:
             return (await connection.execute(update(table).where(mine).values(**values))).rowcount
+
+    async def bury_strays(self, known: Collection[str], now: datetime, before: datetime, error: str) -> int:
+        """What has waited since before then for an endpoint that isn't among the `known`. How many."""
+        stray = (table.c.state == PENDING) & table.c.endpoint.not_in(known) & (table.c.at < before)
+        values = {"state": DEAD, "done_at": now, "error": text(error, 255)}
+        async with self._database.transaction("outbox bury") as connection:
+            return (await connection.execute(update(table).where(stray).values(**values))).rowcount
 
     async def backlog(self, endpoint: str) -> Backlog:
         mine = (table.c.endpoint == endpoint) & (table.c.state == PENDING)

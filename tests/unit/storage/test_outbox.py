@@ -100,6 +100,16 @@ async def test_the_backlog_says_how_old_and_when_next(outbox: OutboxStore) -> No
     assert (found.pending, found.oldest_at, found.next_at) == (2, AT, AT)
 
 
+async def test_what_waits_for_an_endpoint_that_is_gone_is_given_up(outbox: OutboxStore) -> None:
+    await outbox.add([delivery("m1", "crm"), delivery("m2", "old")])
+
+    early = await outbox.bury_strays(["crm"], LATER, AT, "nobody has it")
+    late = await outbox.bury_strays(["crm"], LATER, LATER, "nobody has it")
+
+    assert (early, late) == (0, 1)
+    assert [one.delivery.message for one in await outbox.list(state="dead")] == ["m2"]
+
+
 async def test_another_url_is_another_endpoint(outbox: OutboxStore) -> None:
     await outbox.disable("crm", "https://old.example/", AT)
 
