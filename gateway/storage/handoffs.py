@@ -28,7 +28,7 @@ ATTEMPTS: Final = 10
 Tell = Callable[[Envelope, Change], Sequence[Delivery]]
 
 
-LATEST: Final = 10
+LATEST: Final = 5
 """How many of a customer's envelopes are looked through for their last contact."""
 
 

@@ -128,6 +128,14 @@ surveys:
     csat: {play: 1700.wav}
     comment: {play: 2000.wav}
     thanks: {play: 2600.wav}
+  short: {ask: nps, nps: {play: 1300.wav}, thanks: false}
+---
+flow: rate
+start: ask
+nodes:
+  ask: {survey: short, next: thanks, declined: end, error: end}
+  thanks: {play: 2600.wav, next: end}
+  end: {hangup: normal_clearing}
 """
 
 LEAVE_NUMBER: Final = "299"

@@ -204,6 +204,23 @@ async def test_what_was_given_up_is_listed_and_sent_again_and_who_is_gone_is_lef
     assert test.message["id"] == tested["message"]
 
 
+async def test_a_customer_is_asked_in_a_call_of_its_own(told: Told) -> None:
+    to, flow = {"kind": "number", "name": CUSTOMER}, {"kind": "flow", "name": "rate"}
+    placed = await told.centre.request("POST", "/v1/calls", {"to": to, "connect": flow})
+    customer = await told.trunk.next_call(10.0)
+    customer.respond(200, "OK", sdp=True)
+    await customer.request("ACK")
+    await until(lambda: hears(customer, CONFIRM_HZ, ASKED_HZ), "how likely they are to recommend us")
+    await customer.rtp.press("8")
+    await until(lambda: hears(customer, BYE_HZ, ASKED_HZ), "thanks")
+    await customer.request("BYE")
+    answered = await told.crm.next("survey.answered", survey="short")
+
+    assert placed.status_code == 201, placed.text
+    assert answered.data["nps"] == 8
+    assert answered.data["call_id"] == placed.json()["id"]
+
+
 async def test_what_happened_is_told_after_the_receiver_was_down_and_the_node_was_killed(
     tmp_path: Path,
 ) -> None:
