@@ -58,6 +58,7 @@ class _Story:
     queue: str = ""
     entry: str = ""
     agent: str = ""
+    requested: bool = False  # as a callback, in this moment
     figures: dict[str, Any] = field(default_factory=dict)
     noted: dict[str, Any] = field(default_factory=dict)
     envelope: CallContext | None = None
@@ -93,10 +94,12 @@ class Teller:
             return ()
 
     def call_changed(self, change: CallChanged) -> None:
-        """A call that is over is an event (`LiveCalls.subscribe`)."""
+        """A call that is over is an event (`LiveCalls.subscribe`); what no route took (scanners) isn't."""
         if change.ended is None:
             return
         view, now = change.ended.view, self._clock.utc()
+        if view.direction == "inbound" and not view.dialplan:
+            return
         story = self._stories.get(change.call_id) or self._begin(change.call_id)
         story.envelope = change.ended.envelope or story.envelope
         story.caller = story.caller or Party(view.ani, view.name)
@@ -120,6 +123,8 @@ class Teller:
     def _deliveries(self, event: JournalEvent) -> Iterator[Delivery]:
         call = self._offers.call_at(event.entry) if event.entry else None
         story = self._follow(event, call)
+        if event.kind is JournalKind.CALLBACK_UPDATED and not _is_news(event, story):
+            return
         for told, more in self._told(event, call):
             if not self._subscriptions.wanted(told):
                 continue
@@ -159,6 +164,8 @@ class Teller:
             story.envelope, story.caller = call.envelope, call.caller
         elif call is not None:
             story.caller, story.context = call.caller, call.context
+        if event.kind is JournalKind.CALLBACK_REQUESTED:
+            story.requested = True
         if event.kind is JournalKind.CONNECTED:
             story.agent = event.agent
             self._last[event.agent] = event.call_id
@@ -172,6 +179,18 @@ class Teller:
         story = self._stories[call_id] = _Story(call_id)
         _trim(self._stories)
         return story
+
+
+def _is_news(event: JournalEvent, story: _Story | None) -> bool:
+    """Of a callback that was updated: somebody wants it otherwise. The engine only notes when it is due, and
+    the details that follow a request were told with it.
+    """
+    if "number" not in event.details:
+        return False
+    if story is not None and story.requested:
+        story.requested = False
+        return False
+    return True
 
 
 def _trim(known: OrderedDict[str, Any]) -> None:

@@ -155,6 +155,8 @@ async def test_a_callback_is_told_until_nobody_will_call_any_more(told: Told) ->
     requested = await crm.next("callback.requested", **about)
     dialled = await crm.next("callback.dialled", **about, attempt=3)
     again = (await centre.request("POST", "/v1/callbacks", body)).json()
+    await centre.request("PATCH", f"/v1/callbacks/{again['id']}", {"number": "+4930123457"})
+    updated = await crm.next("callback.updated", entry=again["id"])
     await centre.request("DELETE", f"/v1/callbacks/{again['id']}")
     cancelled = await crm.next("callback.cancelled", entry=again["id"])
 
@@ -165,6 +167,8 @@ async def test_a_callback_is_told_until_nobody_will_call_any_more(told: Told) ->
     assert failed.data["callback"]["id"] == asked["id"]
     assert len(crm.of("callback.failed", **about, final=False)) == 2
     assert cancelled.data["reason"] == "cancelled"
+    assert updated.data["caller"]["number"] == "+4930123457"
+    assert crm.of("callback.updated", **about) == []
 
 
 async def test_what_was_given_up_is_listed_and_sent_again_and_who_is_gone_is_left_alone(told: Told) -> None:
