@@ -1,6 +1,6 @@
 """Links to a survey: who has one may answer for that one call, once, until it expires.
 
-A link is a token that this site signed; nothing is kept of it. It says which conversation it is about, and is
+A link is a token that this site signed; no table keeps it. It says which conversation it is about, and is
 told to webhooks alone (`survey.invited`).
 """
 
