@@ -3,7 +3,7 @@ import { el } from "/web/common/dom.js";
 import { now, timeOfDay } from "/web/common/clock.js";
 
 const FIRST = ["customer", "authentication", "intent", "journey"];
-const UNTOLD = new Set(["id", "forgotten_steps", "attributes", "attachments"]); // for programs, or shown elsewhere
+const UNTOLD = new Set(["id", "forgotten_steps", "attributes", "attachments", "record"]); // for programs, or shown elsewhere
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d/; // ISO 8601
 const MAX_DEPTH = 4;
 const MAX_ITEMS = 60;
@@ -14,6 +14,7 @@ export function screenPop(context, t) {
   const attributes = { ...(isObject(context.attributes) ? context.attributes : {}), ...Object.fromEntries(rest) };
   const known = FIRST.filter((key) => filled(context[key])).map((key) => section(key, context[key], t));
   if (filled(attributes)) known.push(section("attributes", attributes, t));
+  if (filled(context.record)) known.unshift(links([context.record], t, "record"));
   if (filled(context.attachments)) known.push(links(context.attachments, t));
   return known;
 }
@@ -34,11 +35,11 @@ function verdict(value, t) {
   return el("span", { class: `tag ${tone}` }, t(key));
 }
 
-function links(attachments, t) {
+function links(attachments, t, name = "attachments") {
   const items = attachments.slice(0, MAX_ITEMS).filter(({ url }) => /^https?:\/\//i.test(url)).map(({ url, title }) => (
     el("li", {}, el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, title || url))
   ));
-  return el("section", { "data-section": "attachments" }, el("h3", {}, t("pop.attachments")), el("ul", {}, ...items));
+  return el("section", { "data-section": name }, el("h3", {}, t(`pop.${name}`)), el("ul", {}, ...items));
 }
 
 function moment(value) {

@@ -173,6 +173,7 @@ export const CATALOGUE = {
   "pop.intent": ["Intent", "用件", "意图"],
   "pop.journey": ["What happened before", "これまでの経緯", "此前经过"],
   "pop.attributes": ["Details", "詳細", "详情"],
+  "pop.record": ["Record", "顧客記録", "客户记录"],
   "pop.attachments": ["Attachments", "添付", "附件"],
   "key.name": ["Name", "名前", "姓名"],
   "key.number": ["Number", "電話番号", "号码"],
