@@ -22,6 +22,7 @@ from gateway.api.pbx import PbxDesk
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk, ReportParts
 from gateway.api.server import HttpServer
+from gateway.api.surveys import SurveySlot
 from gateway.api.voice import VoiceDesk
 from gateway.api.webhooks import WebhookSlot
 from gateway.call.leg import CallLeg
@@ -87,6 +88,7 @@ class Desks:
     voice: VoiceDesk = field(default_factory=VoiceDesk)
     handoffs: HandoffSlot = field(default_factory=HandoffSlot)
     pbx: PbxDesk = field(default_factory=PbxDesk)
+    surveys: SurveySlot = field(default_factory=SurveySlot)
     webhooks: WebhookSlot = field(default_factory=WebhookSlot)
 
 
@@ -191,6 +193,7 @@ async def http_server(
         handoffs=desks.handoffs,
         pbx=desks.pbx,
         webhooks=desks.webhooks,
+        surveys=desks.surveys,
         origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
@@ -296,6 +299,7 @@ def _webrtc_settings(settings: Settings) -> WebRtcSettings:
         opus_complexity=voice.opus_complexity,
         resume_s=voice.resume_s,
         media_timeout_s=voice.media_timeout_s,
+        consent_timeout_s=voice.consent_timeout_s,
         native_socket=voice.native_socket == "auto",
     )
 

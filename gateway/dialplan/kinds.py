@@ -220,7 +220,7 @@ NODE_KINDS: Final[Mapping[str, NodeKind]] = MappingProxyType(
             "calls somebody and connects the caller",
             "to",
             {
-                "dial": key.template("a number or a SIP address"),
+                "dial": key.template("a number, a SIP address, or `pbx:` and an extension of the PBX"),
                 "timeout": key.duration("how long it rings", 30.0, 1.0, 300.0),
                 "headers": key.headers("SIP headers and their values"),
             },
