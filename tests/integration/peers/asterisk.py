@@ -156,7 +156,8 @@ class Asterisk:
         """What its dialplan told so far."""
         log = self.directory / "log" / "full"
         text = log.read_text(errors="replace") if log.exists() else ""
-        found = re.findall(rf"REPORT {kind} (.*)", text)
+        # Not the line before it, which says what is going to be executed.
+        found = re.findall(rf"app_verbose\.c: REPORT {kind} (.*)\n", text)
         return [dict(pair.partition("=")[::2] for pair in line.split("|")) for line in found]
 
     async def channels(self) -> int:
