@@ -87,8 +87,8 @@ class Desks:
     reports: ReportDesk = field(default_factory=ReportDesk)
     voice: VoiceDesk = field(default_factory=VoiceDesk)
     handoffs: HandoffSlot = field(default_factory=HandoffSlot)
-    pbx: PbxDesk = field(default_factory=PbxDesk)
     surveys: SurveySlot = field(default_factory=SurveySlot)
+    pbx: PbxDesk = field(default_factory=PbxDesk)
     webhooks: WebhookSlot = field(default_factory=WebhookSlot)
 
 
