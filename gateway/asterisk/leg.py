@@ -197,6 +197,11 @@ class PbxLeg:
                 case event:
                     self._events.put_nowait(event)
 
+    def lose(self) -> None:
+        """Nobody tells any more what becomes of the trunk's leg. Nothing happens to one that has ended."""
+        if self._state is not LegState.TERMINATED:
+            self._end(Ended(Cause.NORMAL_CLEARING, Side.LOCAL))
+
     def _end(self, ended: Ended) -> None:
         if self._state is not LegState.CONFIRMED and ended.by is Side.REMOTE:
             # Hung up before anybody answered: no normal end, whatever the BYE says.

@@ -35,6 +35,9 @@ CONTEXT: Final = "ringback-originated"
 ARRIVAL_S: Final = 5.0
 """How long the PBX may take to call us."""
 
+GOODBYE_S: Final = 2.0
+"""How long the last legs may take to report their ends when the node stops."""
+
 _VARIABLES: Final[Mapping[str, str]] = {
     "user-to-user": "__RINGBACK_UUI",
     "x-ringback-handoff": "__RINGBACK_HANDOFF",
@@ -44,7 +47,7 @@ _VARIABLES: Final[Mapping[str, str]] = {
 
 
 class PbxDialler:
-    """Places calls by the PBX. Used as `async with`; leaving it waits for its legs to end.
+    """Places calls by the PBX. Used as `async with`; leaving it waits a moment for its legs to end.
 
     `trunk`: the endpoint by which the PBX reaches us, "PJSIP/ringback".
     """
@@ -54,6 +57,7 @@ class PbxDialler:
         self._trunk = trunk
         self._expected: dict[str, asyncio.Future[CallLeg]] = {}
         self._legs: dict[str, PbxLeg] = {}  # by the Uniqueid of the trunk's channel
+        self._following: set[asyncio.Task[None]] = set()
         self._tasks = asyncio.TaskGroup()
         link.on_event(self._heard)
         link.on_loss(self._deaf)
@@ -65,6 +69,10 @@ class PbxDialler:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._following:
+            await asyncio.wait(self._following, timeout=GOODBYE_S)
+        for task in self._following:
+            task.cancel()
         await self._tasks.__aexit__(kind, error, trace)
 
     def claiming(self, otherwise: Callable[[CallLeg], None]) -> Callable[[CallLeg], None]:
@@ -99,7 +107,9 @@ class PbxDialler:
         finally:
             self._expected.pop(token, None)
         leg = self._legs[token] = PbxLeg(trunk, Party(number, uri=uri), caller or Party(""))
-        self._tasks.create_task(self._follow(token, leg), name=f"pbx-{token}")
+        task = self._tasks.create_task(self._follow(token, leg), name=f"pbx-{token}")
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)
         with contextlib.suppress(LegEnded):  # the leg says so itself
             await trunk.answer()
         return leg
@@ -126,6 +136,7 @@ class PbxDialler:
             log.warning("pbx_leg_end_unreported", leg_id=leg.id)
         finally:
             self._legs.pop(token, None)
+            leg.lose()
 
     # ---- what the PBX says
 

@@ -84,6 +84,18 @@ async def test_keys_and_the_end_of_a_talk_are_the_trunks() -> None:
         assert leg.state is LegState.TERMINATED
 
 
+async def test_a_leg_of_which_nothing_is_heard_any_more_ends_once() -> None:
+    async with dialled() as (leg, _):
+        leg.dial_end("ANSWER")
+        leg.lose()
+        leg.lose()
+
+        assert isinstance(await leg.next_event(), Answered)
+        assert isinstance(await leg.next_event(), Ended)
+        with pytest.raises(LegEnded):
+            await leg.next_event()
+
+
 async def test_what_isnt_legal_of_an_outbound_leg_in_this_state_is_refused() -> None:
     async with dialled() as (leg, _):
         for act in (leg.ring, leg.progress, leg.answer, leg.hold, leg.resume):
