@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway import config, faults
+from gateway.asterisk.plans import without_pbx
 from gateway.cli import (
     agent,
     call,
@@ -76,7 +77,8 @@ def check(file: ConfigFile = None) -> None:
         if not problems:
             typer.echo("configuration: no faults")
         dialplan.print_faults(settings.dialplan.path)
-        for fault in unheard(loader.load(settings.dialplan.path), settings.speech):
+        plan = loader.load(settings.dialplan.path)
+        for fault in (*unheard(plan, settings.speech), *without_pbx(plan, settings.pbx.host)):
             typer.echo(str(fault))
         if problems:
             raise typer.Exit(1)
