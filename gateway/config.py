@@ -281,6 +281,8 @@ class VoiceSettings(Section):
     opus_complexity: int = Field(1, ge=0, le=10)
     """More sounds a little better, and costs: 5 is twice 1."""
     media_timeout_s: float = Field(10.0, ge=2, le=120)
+    consent_timeout_s: float = Field(30.0, ge=4, le=30)
+    """How long media goes to a browser that no longer answers; RFC 7675 §5.1 allows no more than 30 s."""
     resume_s: float = Field(30.0, ge=1, le=300)
     """How long a call waits for its app to come back."""
     native_socket: Literal["auto", "off"] = "auto"

@@ -296,6 +296,7 @@ def _webrtc_settings(settings: Settings) -> WebRtcSettings:
         opus_complexity=voice.opus_complexity,
         resume_s=voice.resume_s,
         media_timeout_s=voice.media_timeout_s,
+        consent_timeout_s=voice.consent_timeout_s,
         native_socket=voice.native_socket == "auto",
     )
 
