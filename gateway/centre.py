@@ -267,10 +267,11 @@ async def contact_centre(
                     open_player=open_player_to,
                     open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
                     notices=LoggedNotices(),
+                    history=history,
                 )
             )
         )
-        metrics.watch_callbacks(callbacks.stats)
+        metrics.watch_callbacks(lambda: callbacks.book.stats(view.name for view in runner.queues()))
         queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
         actions = ActionParts(
             queues=queues,

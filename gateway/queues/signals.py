@@ -288,6 +288,11 @@ class Configure:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldCallbacks:
+    """The node stops: callbacks that wait aren't offered to anybody any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed; due when `QueueEngine.due_at` says so."""
 
@@ -317,6 +322,7 @@ Event = (
     | ExtendWrapUp
     | EndWrapUp
     | Configure
+    | HoldCallbacks
     | Tick
 )
 

@@ -15,9 +15,9 @@ from alembic.config import Config
 from alembic.util import CommandError
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.engine.interfaces import AdaptedConnection
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.engine.interfaces import AdaptedConnection
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from gateway.errors import RingbackError, StartupError

@@ -47,8 +47,6 @@ log = structlog.get_logger(__name__)
 
 UNSTORED_S: Final = 30.0
 """While the database is away nobody is called back; so long until it is tried again."""
-STATES: Final = ("waiting", "scheduled", "dialling")
-"""How a pending callback can stand."""
 
 MESSAGE_S: Final = 90.0
 """How long leaving a message may take, the machine's greeting included; no dial meanwhile."""
@@ -71,6 +69,10 @@ class PendingCallback:
         self._dialling = False
         self.due_at = 0.0
         """When an agent may be asked, on the engine's clock."""
+        self.retry_at = 0.0
+        """The end of the pause after the last try, on the engine's clock."""
+        self.changing = asyncio.Lock()
+        """Held by whoever changes what was promised, until that is on disk or undone."""
         self._on_line = False  # the customer has answered, and is a caller from now on
         self.over: Leaving | None = None
         """Why it is over, when it is, for another reason than having been kept."""
@@ -141,6 +143,10 @@ class PendingCallback:
         """There is nobody to tell."""
 
     def asked(self, offer: Offer) -> bool:
+        if not self._desk.times.may_call_now(self._callback):
+            # The clock was set, or the plan's hours have changed: the place waits for them.
+            self._desk.requests.postpone(self, 0.0)
+            return False
         if self.policy.first is DialFirst.AGENT:
             return True
         self._trying = self._desk.start(self._invite(offer.offer), f"callback-{self._callback.id}")
@@ -152,7 +158,7 @@ class PendingCallback:
             return
         self.stand_down()
         self.change(attempts=self._callback.attempts - 1)
-        self.due_at = self._runner.now + RANG_FOR_NOTHING_S
+        self.due_at = self.retry_at = self._runner.now + RANG_FOR_NOTHING_S
         self._runner.post(Postpone(self._callback.id, self.due_at))
 
     def connect(self, connect: Connect, agent: AgentProfile, line: Line) -> None:
@@ -237,10 +243,10 @@ class PendingCallback:
         self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
 
     def _come_out(self, outcome: DialOutcome) -> None:
-        callback, now = self._callback, self._runner.now
-        next_at = self.policy.next_try(outcome, callback.attempts, callback.number.zones, now)
-        self._callback = callback.came_out(outcome, next_at)
-        self.due_at = now if next_at is None else next_at
+        now, gap_s = self._runner.now, self.policy.gap_s(outcome, self._callback.attempts)
+        callback = self._callback = self._callback.came_out(outcome)
+        next_at = None if gap_s is None else self._desk.times.due(callback, now + gap_s)
+        self.due_at = self.retry_at = now if next_at is None else next_at
         point("callback.came_out")
         self._record(
             JournalKind.CALLBACK_FAILED, attempt=callback.attempts, outcome=outcome.value, next_at=next_at
@@ -333,7 +339,7 @@ class PendingCallback:
         point("callback.answered")
         self._on_line = True
         self._record(JournalKind.CALLBACK_ANSWERED, attempt=callback.attempts)
-        self._callback = callback.came_out(DialOutcome.ANSWERED, None)
+        self._callback = callback.came_out(DialOutcome.ANSWERED)
         desk.keep_in_mind(self)
         parts = desk.conversations
         live = parts.live_calls.open(callback.call_id, leg, parts.clock.utc(), hang_up=leg.hang_up)
@@ -375,7 +381,7 @@ class PendingCallback:
 
     @property
     def state(self) -> str:
-        """As the API shows it: one of `STATES`, talking, kept, or why it is over."""
+        """As the API shows it: one of `callback_book.STATES`, talking, kept, or why it is over."""
         if self.over is not None:
             return self.over.value
         if self._on_line:

@@ -26,9 +26,8 @@ from gateway.call.leg import CallLeg, Headers, Party
 from gateway.call.screen import screen_of
 from gateway.call.state import LegState
 from gateway.call.verification import is_verified
-from gateway.callbacks.numbers import CallableNumber
-from gateway.callbacks.request import RESTART, Callback
-from gateway.dialplan.ports import Keys, Outcome
+from gateway.callbacks.request import RESTART, Callback, CallbackRefused
+from gateway.dialplan.ports import Keys, Listener, Outcome
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import KeyAction, QueueDefinition, RecordWhen
@@ -51,7 +50,7 @@ from gateway.queues.signals import (
 )
 from gateway.queues.waiting import Heard
 from gateway.switch.call_context import CallContext
-from gateway.switch.callback_asking import Asker, CallbackAsking
+from gateway.switch.callback_asking import Agreed, Asker, CallbackAsking
 from gateway.switch.callback_talk import PendingChoice
 from gateway.switch.control import LegControl
 from gateway.switch.conversation import Conversation
@@ -74,6 +73,7 @@ from gateway.switch.dialling import TRANSFER_RING_S, Dialling
 from gateway.switch.live_calls import LiveCall, Stage
 from gateway.switch.offers import Briefing, OfferDesk
 from gateway.switch.ports import Line
+from gateway.switch.queue_ear import QueueEar
 from gateway.switch.recording_store import Keeping
 from gateway.switch.waiting_room import Told, WaitingRoom, WaitingRoomParts
 
@@ -108,7 +108,7 @@ class QueueParts:
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """The call that visits. `context`: what the agent is shown. `envelope`: where it comes from, on a call
-    whose caller came by themselves.
+    whose caller came by themselves. `listener`: hears the caller, where speech is understood.
     """
 
     call_id: str
@@ -119,6 +119,7 @@ class Visitor:
     live: LiveCall
     context: Callable[[], Mapping[str, Any]] = lambda: MappingProxyType({})
     envelope: CallContext | None = None
+    listener: Listener | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,7 @@ class QueueVisit:
         self._hung_up_by = "caller"  # unless we learn otherwise
         self._over = False
         self._asking = CallbackAsking(parts.callbacks, parts.waiting, visitor, keys)
+        self._ear = QueueEar(visitor.listener, lambda: self._news.put_nowait(_Wish.CALLBACK))
         self._called_back = ""  # the callback that has the place now
 
     @property
@@ -290,6 +292,7 @@ class QueueVisit:
             self._told,
             self._facts,
         )
+        self._ear.listen(self._definition(), self._language)
         try:
             async with asyncio.TaskGroup() as tasks:
                 inside = tasks.create_task(self._room.run())
@@ -300,6 +303,7 @@ class QueueVisit:
                     inside.cancel()
                     keys.cancel()
         finally:
+            self._ear.stop()
             self._room.leave()
             self._room = None
 
@@ -320,6 +324,7 @@ class QueueVisit:
             elif key.action is KeyAction.LANGUAGE:
                 self._language = key.language
                 room.speak(key.language)
+                self._ear.listen(self._definition(), key.language)
 
     def _definition(self) -> QueueDefinition:
         """Of the plan the caller came by; a queue that only a newer plan has is one with all defaults."""
@@ -388,25 +393,36 @@ class QueueVisit:
             self._visitor.control.stop_audio()
             self._news.put_nowait(news.result())
             return None
-        number = talk.result()
-        return None if number is None else await self._become_callback(number)
+        agreed = talk.result()
+        return None if agreed is None else await self._become_callback(agreed)
 
-    async def _agree(self, *, closing: bool) -> CallableNumber | None:
+    async def _agree(self, *, closing: bool) -> Agreed | None:
         if closing:
             await self._asking.say(self._asker(), "closing")
         return await self._asking.agree(self._asker())
 
-    async def _become_callback(self, number: CallableNumber) -> Outcome | None:
-        """The place is a callback's from now on, and the caller is told so when it is on disk."""
+    async def _become_callback(self, agreed: Agreed) -> Outcome | None:
+        """The place is a callback's from now on, and the caller is told so when it is on disk.
+
+        If it can't be stored, they wait on; who had a callback before has that one, as it was.
+        """
         asker, estimate = self._asker(), self._parts.waiting.forecasts.of(self._entry)
-        pending = self._asking.keep(asker, number)
-        self._called_back = pending.callback.id
-        if not await self._runner.settled() and self._called_back == self._entry:
-            self._called_back = ""
-            self._take_back(pending)
-            await self._asking.say(asker, "later")
-            return None
-        await self._asking.tell_kept(asker, pending, estimate)
+        async with self._asking.changing(asker, agreed):
+            try:
+                kept = self._asking.keep(asker, agreed)
+            except CallbackRefused:  # somebody else has taken the time meanwhile
+                await self._asking.say(asker, "later")
+                return None
+            pending = kept.pending
+            self._called_back = pending.callback.id
+            if not await self._runner.settled():
+                self._asking.undo(kept)
+                if self._called_back == self._entry:
+                    self._called_back = ""
+                    self._take_back(pending)
+                    await self._asking.say(asker, "later")
+                    return None
+        await self._asking.tell_kept(asker, pending.callback, agreed, estimate)
         return Outcome("called_back")
 
     def _take_back(self, pending: PendingCallback) -> None:
@@ -442,6 +458,7 @@ class QueueVisit:
         self._visitor.live.update(queue=queue)
         if self._room is not None:
             self._room.move(self._definition())
+            self._ear.listen(self._definition(), self._language)
 
     # ---- QueuedCall: what the offers ask
 
