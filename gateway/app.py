@@ -17,6 +17,7 @@ from typing import Any, Final
 import structlog
 
 from gateway import durable, ears, parts
+from gateway.api.webhooks import WebhookDesk
 from gateway.call.cdr import CallRecord
 from gateway.call.leg import LegEvent
 from gateway.centre import ContactCentre, Media, contact_centre
@@ -119,9 +120,13 @@ class _Node:
         stack.push_async_callback(recorder.close)
         look_up = await enter(parts.lookups(settings))
         overrides = await parts.calendar_overrides(settings)
-        journal = await enter(durable.journal(settings, metrics, health))
-        envelopes = await enter(parts.handoffs(settings))
+        webhooks = await enter(durable.webhooks(settings, metrics))
+        journal = await enter(durable.journal(settings, metrics, health, webhooks.wake))
+        envelopes = await enter(parts.handoffs(settings, webhooks.subscriptions, webhooks.wake))
         desks.handoffs.desk = envelopes
+        desks.webhooks.desk = WebhookDesk(
+            settings.webhooks.endpoints, webhooks.outbox, webhooks.wake, SystemClock(), settings.node.name
+        )
         media = Media(engine, bridge, recorder)
         observer = MetricsObserver(metrics)
         open_listener = await enter(ears.hearing(settings, engine, bridge, metrics))
@@ -138,6 +143,7 @@ class _Node:
                 look_up,
                 overrides.states,
                 journal.remains,
+                webhooks.subscriptions,
                 open_listener,
             )
         )

@@ -38,7 +38,7 @@ from gateway.switch.actions import ActionParts, CallActions, MakeActions
 from gateway.switch.agent_lines import SipAgentLines
 from gateway.switch.browser_lines import SCHEME, BrowserFirstLines, Browsers
 from gateway.switch.call_recording import CallRecording, Recordings
-from gateway.switch.callbacks import CallbackDesk, CallbackParts, LoggedNotices
+from gateway.switch.callbacks import CallbackDesk, CallbackParts
 from gateway.switch.consulting import Consulting
 from gateway.switch.conversation_parts import ConversationParts, ConversationTones
 from gateway.switch.dialling import Addresses, Dialling
@@ -55,8 +55,10 @@ from gateway.switch.queue_sounds import QueueSounds
 from gateway.switch.queueing import QueueParts, QueueVisit, Visitor
 from gateway.switch.recording_store import Keeping, RecordingStore
 from gateway.switch.restoring import NOTHING, Remains
+from gateway.switch.telling import Teller
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
+from gateway.webhooks.events import Subscriptions
 from media.answer_ear import AnswerEar
 from media.bridge import Bridge, Port
 from media.engine import Engine
@@ -188,12 +190,14 @@ async def contact_centre(
     look_up: LookupHandler,
     calendars: Callable[[], Mapping[str, str]],
     remains: Remains = NOTHING,
+    subscriptions: Subscriptions | None = None,
     open_listener: OpenListener | None = None,
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
     `history`: the journal of before, for today's figures. `calendars`: those set by hand. `remains`: what the
-    last run left open. `open_listener`: hears callers, where speech is understood.
+    last run left open. `subscriptions`: what webhooks are told. `open_listener`: hears callers, where speech
+    is understood.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
@@ -228,6 +232,9 @@ async def contact_centre(
         stack.callback(music.close)
         addresses = Addresses(settings.sip.outbound)
         live_calls = LiveCalls()
+        teller = Teller(subscriptions or Subscriptions(), offers, clock, runner.write)
+        runner.tell_by(teller.deliveries)
+        live_calls.subscribe(teller.call_changed)
         recordings = _recordings(settings, media.recorder, clock, live_calls)
         stack.push_async_callback(recordings.close)
         conversations = ConversationParts(
@@ -266,7 +273,6 @@ async def contact_centre(
                     calendars=calendars,
                     open_player=open_player_to,
                     open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
-                    notices=LoggedNotices(),
                     history=history,
                 )
             )

@@ -13,10 +13,12 @@ import socket
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -34,6 +36,9 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.errors import ConfigurationError, RingbackError
+from gateway.webhooks.addresses import networks
+from gateway.webhooks.events import EventType
+from gateway.webhooks.signing import key_of
 
 DEFAULT_FILE = Path("ringback.toml")
 SHIPPED_DIALPLANS = Path(__file__).parent.parent / "dialplans"
@@ -327,6 +332,89 @@ class HandoffSettings(Section):
         return self
 
 
+class WebhookEndpoint(Section):
+    """Another system that is told what happens."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    url: str = Field(max_length=2000, pattern=r"^https?://[\x21-\x7e]+$")
+    events: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
+    """Types, or patterns such as `call.*`."""
+    secrets: Annotated[tuple[SecretStr, ...], Field(min_length=1, max_length=4)]
+    """What messages are signed with: the secret, `file:PATH`, or `env:NAME`. Two while one is changed."""
+    personal: bool = False
+    """Send personal facts of customers too. Secret ones are never sent."""
+    concurrency: int = Field(4, ge=1, le=64)
+    """Messages under way at the same time."""
+
+    @field_validator("url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if not parts.hostname or parts.username is not None or parts.fragment:
+            raise ValueError("a URL has a host, and neither a user nor a fragment")
+        return url
+
+    @field_validator("events")
+    @classmethod
+    def _known_events(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            if not any(fnmatchcase(event.value, pattern) for event in EventType):
+                raise ValueError(f"no event is called '{pattern}'")
+        return patterns
+
+    @field_validator("secrets")
+    @classmethod
+    def _usable_secrets(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for secret in secrets:
+            if not secret.get_secret_value().startswith("file:"):  # a file may come later, and changes
+                secret_key(secret.get_secret_value())
+        return secrets
+
+    def keys(self) -> tuple[bytes, ...]:
+        """The keys as they are now. Raises OSError or ValueError."""
+        return tuple(secret_key(secret.get_secret_value()) for secret in self.secrets)
+
+
+def secret_key(written: str) -> bytes:
+    """The key that a webhook's secret stands for. Raises OSError, or ValueError without the secret in it."""
+    how, _, where = written.partition(":")
+    if how == "file":
+        return key_of(Path(where).read_text(encoding="utf-8").strip())
+    if how == "env":
+        if where not in os.environ:
+            raise ValueError(f"there is no variable {where}")
+        return key_of(os.environ[where])
+    return key_of(written)
+
+
+class WebhookSettings(Section):
+    """How other systems are told."""
+
+    endpoints: tuple[WebhookEndpoint, ...] = ()
+    allow_networks: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ()
+    """Networks that are called beside public addresses: 10.1.0.0/16."""
+    timeout_s: float = Field(10.0, gt=0, le=60)
+    attempts: int = Field(15, ge=1, le=100)
+    first_pause_s: float = Field(5.0, gt=0, le=3600)
+    """After the first failure; each further pause is twice as long."""
+    longest_pause_s: float = Field(3600.0, gt=0, le=86_400)
+    keep_days: int = Field(14, ge=1, le=365)
+    """How long what was delivered, or never could be, is listed."""
+
+    @field_validator("allow_networks")
+    @classmethod
+    def _are_networks(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        networks(texts)
+        return texts
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [endpoint.name for endpoint in self.endpoints]
+        if len(set(names)) < len(names):
+            raise ValueError("endpoints has two of one name")
+        return self
+
+
 class StorageSettings(Section):
     """Where calls are recorded."""
 
@@ -411,6 +499,7 @@ class Settings(BaseSettings):
     speech: SpeechSettings = SpeechSettings()
     voice: VoiceSettings = VoiceSettings()
     handoff: HandoffSettings = HandoffSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     storage: StorageSettings = StorageSettings()
     calls: CallSettings = CallSettings()
     recording: RecordingSettings = RecordingSettings()

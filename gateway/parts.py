@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk, ReportParts
 from gateway.api.server import HttpServer
 from gateway.api.voice import VoiceDesk
+from gateway.api.webhooks import WebhookSlot
 from gateway.call.leg import CallLeg
 from gateway.centre import ContactCentre
 from gateway.clock import SystemClock
@@ -35,6 +37,7 @@ from gateway.dialplan.versions import Loaded, VersionStore
 from gateway.errors import StartupError
 from gateway.handoff.desk import HandoffDesk, HandoffRules
 from gateway.handoff.keyfile import secret_at
+from gateway.handoff.telling import handoff_deliveries
 from gateway.handoff.tokens import TokenKey, TokenVerifier
 from gateway.queues.reports import thresholds_of
 from gateway.sip.endpoint import SipEndpoint, SipEndpointSettings
@@ -51,6 +54,7 @@ from gateway.switch.ports import Player as CallPlayer
 from gateway.switch.recording import recorded
 from gateway.switch.session import SwitchServices
 from gateway.switch.switchboard import Switchboard
+from gateway.webhooks.events import Subscriptions
 from gateway.webrtc.endpoint import WebRtcEndpoint
 from gateway.webrtc.leg import WebRtcLeg
 from gateway.webrtc.settings import TurnServer, WebRtcSettings
@@ -81,6 +85,7 @@ class Desks:
     reports: ReportDesk = field(default_factory=ReportDesk)
     voice: VoiceDesk = field(default_factory=VoiceDesk)
     handoffs: HandoffSlot = field(default_factory=HandoffSlot)
+    webhooks: WebhookSlot = field(default_factory=WebhookSlot)
 
 
 @asynccontextmanager
@@ -182,6 +187,7 @@ async def http_server(
         reports=desks.reports,
         voice=desks.voice,
         handoffs=desks.handoffs,
+        webhooks=desks.webhooks,
         origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
@@ -195,7 +201,9 @@ async def http_server(
 
 
 @asynccontextmanager
-async def handoffs(settings: Settings) -> AsyncIterator[HandoffDesk]:
+async def handoffs(
+    settings: Settings, subscriptions: Subscriptions, delivering: Callable[[], None]
+) -> AsyncIterator[HandoffDesk]:
     """Envelopes, on connections that wait for the disk: what was handed over is kept; after `call_log`."""
     database = Database.open(settings.database_url, durable=True)
     try:
@@ -208,7 +216,8 @@ async def handoffs(settings: Settings) -> AsyncIterator[HandoffDesk]:
             ani_window=timedelta(seconds=settings.handoff.ani_window_s),
             retention=timedelta(days=settings.handoff.keep_days),
         )
-        desk = HandoffDesk(HandoffStore(database), SystemClock(), secret, rules)
+        store = HandoffStore(database, partial(handoff_deliveries, subscriptions), delivering)
+        desk = HandoffDesk(store, SystemClock(), secret, rules)
         try:
             async with background(desk.run()):
                 yield desk

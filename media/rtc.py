@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import pjsua2 as pj
@@ -25,8 +26,12 @@ OPUS_BITRATE: Final = {8000: 16_000, 16000: 24_000}
 with room for FEC."""
 
 
+@cache
 def srtp_profiles() -> tuple[str, ...]:
-    """The DTLS-SRTP protection profiles that native code can do, by OpenSSL's names, the cheapest first."""
+    """The DTLS-SRTP protection profiles that native code can do, by OpenSSL's names, the cheapest first.
+
+    Found out once: libsrtp may test its ciphers for an answer, as long as all else of a call's set-up takes.
+    """
     return tuple(pj.ringback_srtp_profiles())
 
 

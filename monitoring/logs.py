@@ -28,8 +28,8 @@ Format = Literal["auto", "json", "pretty"]
 
 QUEUE_LINES = 10_000
 CLOSE_S = 2.0
-# At info or debug these bury our own lines, and sqlalchemy prints statements with the numbers in them.
-CHATTY = ("aiosqlite", "alembic", "asyncio", "sqlalchemy")
+# At info or debug these bury our own lines; sqlalchemy prints statements with numbers in them, httpx URLs.
+CHATTY = ("aiosqlite", "alembic", "asyncio", "httpcore", "httpx", "sqlalchemy")
 NUMBER_KEYS = frozenset({"ani", "number", "caller", "callee", "remote", "uri", "from_uri", "to_uri"})
 SECRET_KEYS = frozenset({"digits", "digit", "pin", "password", "token", "transcript", "utterance"})
 

@@ -114,6 +114,15 @@ class CallbackStats:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class WebhookStats:
+    """What an endpoint still has to get, and how old the oldest of it is."""
+
+    endpoint: str
+    pending: int
+    oldest_s: float
+
+
 class Metrics:
     """A node's metrics. The methods are for what happens in several metrics at once or needs bounding."""
 
@@ -225,6 +234,12 @@ class Metrics:
         self.webrtc_transports = counter(
             "webrtc_transports", "WebRTC transports that were connected, by the way of their packets.", "path"
         )
+        self.webhook_deliveries = counter(
+            "webhook_deliveries", "Tries to deliver, by how they came out.", "endpoint", "outcome"
+        )
+        self.webhook_delivery = histogram(
+            "webhook_delivery", "How long an endpoint took to answer.", "seconds", LATENCY_BUCKETS
+        )
         self.draining = gauge("draining", "1 while the node refuses new calls because it is stopping.")
         self.node = Info("node", "What runs here.", namespace=NAMESPACE, registry=registry)
 
@@ -291,6 +306,10 @@ class Metrics:
         """The same for callbacks."""
         self.registry.register(_CallbackCollector(stats))
 
+    def watch_webhooks(self, stats: Callable[[], Sequence[WebhookStats]]) -> None:
+        """The same for endpoints of webhooks."""
+        self.registry.register(_WebhookCollector(stats))
+
 
 class _CallbackCollector(Collector):
     """The same for callbacks."""
@@ -304,6 +323,26 @@ class _CallbackCollector(Collector):
         for one in self._stats():
             callbacks.add_metric((one.queue, one.state), one.count)
         yield callbacks
+
+
+class _WebhookCollector(Collector):
+    """The same for endpoints of webhooks."""
+
+    def __init__(self, stats: Callable[[], Sequence[WebhookStats]]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ("endpoint",)
+        pending = GaugeMetricFamily(
+            f"{NAMESPACE}_webhooks_pending", "Messages that aren't delivered yet.", labels=labels
+        )
+        oldest = GaugeMetricFamily(
+            f"{NAMESPACE}_webhook_oldest_pending_seconds", "Age of the oldest of them.", labels=labels
+        )
+        for one in self._stats():
+            pending.add_metric((one.endpoint,), one.pending)
+            oldest.add_metric((one.endpoint,), one.oldest_s)
+        yield from (pending, oldest)
 
 
 class _QueueCollector(Collector):

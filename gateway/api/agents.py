@@ -162,6 +162,8 @@ def change_wrap_up(floor: Floor, agent: str, change: WrapUpChange, *, by: str) -
         raise HTTPException(422, "give extend_s, end, a disposition or notes")
     if timed and view.state is not AgentState.WRAP_UP:
         raise HTTPException(409, f"{agent} isn't in wrap-up: {agent} is {view.state.value}")
+    if change.disposition:
+        _check_disposition(floor.queueing, view, change.disposition)
     if change.disposition is not None or change.notes:
         floor.offers.note(agent, change.disposition or "", change.notes)
     if change.extend_s is not None:
@@ -169,6 +171,15 @@ def change_wrap_up(floor: Floor, agent: str, change: WrapUpChange, *, by: str) -
     if change.end:
         floor.queueing.post(EndWrapUp(agent), by=by)
     return agent_of(floor.queueing, agent)
+
+
+def _check_disposition(queueing: Queueing, view: AgentView, disposition: str) -> None:
+    """One that no queue of the agent has is a slip; a queue without a list takes any."""
+    served = [settings for membership in view.profile.queues if (settings := queueing.settings(membership))]
+    known = {code for settings in served for code in settings.dispositions}
+    if known and disposition not in known and all(settings.dispositions for settings in served):
+        hint = suggest(disposition, known)
+        raise HTTPException(422, f"'{disposition}' is no disposition of {view.id}'s queues{hint}")
 
 
 def answer_offer(floor: Floor, agent: str, *, accept: bool, by: str, offer: str | None = None) -> AgentView:

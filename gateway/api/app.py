@@ -24,6 +24,7 @@ from gateway.api import queues as queue_routes
 from gateway.api import recordings as recording_routes
 from gateway.api import reports as report_routes
 from gateway.api import voice as voice_routes
+from gateway.api import webhooks as webhook_routes
 from gateway.api.auth import Keyring
 from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
@@ -33,6 +34,7 @@ from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk
 from gateway.api.sockets import Gate
 from gateway.api.voice import VoiceDesk
+from gateway.api.webhooks import WebhookSlot
 from gateway.version import VERSION
 from monitoring.health import Health
 from monitoring.metrics import Metrics
@@ -52,6 +54,7 @@ def create_app(
     reports: ReportDesk | None = None,
     voice: VoiceDesk | None = None,
     handoffs: HandoffSlot | None = None,
+    webhooks: WebhookSlot | None = None,
     origins: Sequence[str] = (),
 ) -> FastAPI:
     """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`.
@@ -63,6 +66,7 @@ def create_app(
         version=VERSION,
         summary="A self-hosted telephony and voice gateway for contact centres.",
         license_info={"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"},
+        docs_url=None,  # `web` serves it, with nothing from another host
         redoc_url=None,
     )
     problems.install(app)
@@ -77,6 +81,7 @@ def create_app(
     app.include_router(report_routes.routes(reports or ReportDesk(), keyring))
     app.include_router(call_routes.routes(floor, keyring))
     app.include_router(handoff_routes.routes(handoffs or HandoffSlot(), keyring))
+    app.include_router(webhook_routes.routes(webhooks or WebhookSlot(), keyring))
     app.include_router(callback_routes.routes(floor, keyring))
     app.include_router(recording_routes.routes(floor, keyring))
     gate = Gate(keyring, origins)

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from gateway.api.problems import Problem
+from gateway.webhooks.events import DESCRIPTIONS, EventType
 
 TAGS: Final = [
     {"name": "health", "description": "For load balancers, orchestrators and Prometheus. Open."},
@@ -26,6 +27,7 @@ TAGS: Final = [
         "name": "callbacks",
         "description": "Who is to be called back: asking for it, moving it, cancelling it.",
     },
+    {"name": "webhooks", "description": "Other systems that are told what happens, and whether they were."},
     {"name": "calls", "description": "Calls in progress and finished; placing, moving, recording them."},
 ]
 
@@ -37,6 +39,8 @@ Errors are problems (RFC 9457): `title` and `status` for programs, `detail` for 
 
 Two WebSockets belong to it: `/v1/live` (wallboards, `ringback top`) and `/v1/agents/{id}/desktop` (screen pop
 and call control). `/asyncapi/live.yaml` and `/asyncapi/desktop.yaml` describe them.
+
+What this node tells other systems by itself is below `webhooks`: signed POSTs, as Standard Webhooks has them.
 """
 
 _SHARED: Final = {
@@ -45,6 +49,12 @@ _SHARED: Final = {
     "413": "The body is too large.",
     "422": "The request isn't what this endpoint takes; `errors` say where.",
     "503": "The node is starting: try again in a second.",
+}
+_HEADERS: Final = {
+    "webhook-id": "The message's id: what you had already under it, ignore.",
+    "webhook-timestamp": "Seconds since the epoch, of this try: refuse what is five minutes old.",
+    "webhook-signature": "`v1,BASE64` of HMAC-SHA256 over `ID.TIMESTAMP.BODY`; several, with blanks between, "
+    "while a secret is changed.",
 }
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
@@ -74,10 +84,48 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    made["webhooks"] = {event.value: {"post": _told(event)} for event in EventType}
     for path in made["paths"].values():
         for operation in path.values():
             _add_problems(operation)
     return made
+
+
+def _told(event: EventType) -> dict[str, Any]:
+    """A webhook, as OpenAPI 3.1 has them."""
+    body = {
+        "type": "object",
+        "required": ["id", "type", "timestamp", "node", "data"],
+        "properties": {
+            "id": {"type": "string", "description": "The same at every try, and in `webhook-id`."},
+            "type": {"const": event.value},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "node": {"type": "string"},
+            "data": {"type": "object", "additionalProperties": True},
+        },
+    }
+    return {
+        "operationId": f"told_{event.value.replace('.', '_')}",
+        "summary": event.value,
+        "description": DESCRIPTIONS[event],
+        "tags": ["webhooks"],
+        "parameters": [
+            {
+                "name": name,
+                "in": "header",
+                "required": True,
+                "description": text,
+                "schema": {"type": "string"},
+            }
+            for name, text in _HEADERS.items()
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "2XX": {"description": "It is yours now."},
+            "410": {"description": "Never send anything here again."},
+            "default": {"description": "It is sent again, later."},
+        },
+    }
 
 
 def _add_problems(operation: dict[str, Any]) -> None:

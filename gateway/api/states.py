@@ -101,13 +101,17 @@ class QueueRules(_State):
     skills: dict[str, int]
     ring_s: float
     wrap_up_s: float
+    dispositions: list[str] = Field(
+        examples=[["resolved", "call_again"]],
+        description="What a call may have come to; empty: in the agent's own words.",
+    )
     service_level_s: float
 
     @classmethod
     def of(cls, settings: QueueSettings) -> QueueRules:
-        return cls.model_validate(
-            {name: getattr(settings, name) for name in cls.model_fields} | {"skills": dict(settings.skills)}
-        )
+        given = {name: getattr(settings, name) for name in cls.model_fields}
+        own = {"skills": dict(settings.skills), "dispositions": list(settings.dispositions)}
+        return cls.model_validate(given | own)
 
 
 class QueueDetails(QueueState):

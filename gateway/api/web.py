@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+import fastapi_offline
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
@@ -15,6 +16,9 @@ from gateway.api.voice import VoiceDesk
 from gateway.handoff.tokens import sign
 
 WEB: Final = Path(__file__).parent.parent / "web"
+SWAGGER: Final = Path(fastapi_offline.__file__).parent / "static"
+"""Swagger UI, from a package: FastAPI's own page takes it from another host."""
+SWAGGER_FILES: Final = frozenset({"swagger-ui-bundle.js", "swagger-ui.css"})
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -56,6 +60,12 @@ def routes(desk: VoiceDesk) -> APIRouter:
     for page in PAGES:
         router.add_api_route(f"/{page}", _to_slash(page), include_in_schema=False)
         router.add_api_route(f"/{page}/{{name:path}}", _files_of(page), include_in_schema=False)
+
+    router.add_api_route("/docs", _to_slash("docs"), include_in_schema=False)
+
+    @router.get("/docs/{name:path}", include_in_schema=False)
+    async def docs(name: str) -> Response:
+        return serve(SWAGGER if name in SWAGGER_FILES else WEB / "docs", name or "index.html")
 
     @router.get("/app", include_in_schema=False)
     async def app_without_slash() -> Response:

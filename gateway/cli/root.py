@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from gateway import config, faults
-from gateway.cli import agent, call, callback, calls, db, dialplan, journal, queue, report, token, top
+from gateway.cli import (
+    agent,
+    call,
+    callback,
+    calls,
+    db,
+    dialplan,
+    journal,
+    queue,
+    report,
+    token,
+    top,
+    webhooks,
+)
 from gateway.cli.invocation import ConfigFile, faults_reported
 from gateway.dialplan import loader
 from gateway.speech import engine_problems, unheard
@@ -79,3 +92,4 @@ app.add_typer(db.app, name="db")
 app.add_typer(dialplan.app, name="dialplan")
 app.add_typer(queue.app, name="queue")
 app.add_typer(report.app, name="report")
+app.add_typer(webhooks.app, name="webhooks")

@@ -22,6 +22,7 @@ from gateway.dialplan.wording import Wording
 
 _LEVEL: Final = re.compile(r"\d{1,2}")
 _SKILL: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+MAX_CODE: Final = 64
 _FLAGS: Final = MappingProxyType({"true": True, "yes": True, "false": False, "no": False})
 
 LEVELS_SCHEMA: Final[dict[str, Any]] = {
@@ -31,6 +32,12 @@ LEVELS_SCHEMA: Final[dict[str, Any]] = {
         {"type": "array", "items": NAME_SCHEMA},
         {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": MAX_LEVEL}},
     ],
+}
+
+CODES_SCHEMA: Final[dict[str, Any]] = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 1, "maxLength": MAX_CODE},
+    "uniqueItems": True,
 }
 
 Choice = TypeVar("Choice", bound=Enum)
@@ -102,6 +109,26 @@ def _check_skill(name: YamlText, fields: Fields) -> None:
     if not _SKILL.fullmatch(name.text):
         rule = "a lower-case letter, then letters, digits, _ and -"
         fields.error(name.at, f"'{shorten(name.text)}' can't be the name of a skill ({rule})")
+
+
+def codes(meaning: str) -> Key:
+    """A list of short texts, each once, in the order in which people see them."""
+
+    def read(fields: Fields, key: str, _languages: tuple[str, ...]) -> tuple[str, ...]:
+        found: list[str] = []
+        for item in fields.one_or_more(key):
+            text = item.text.strip() if isinstance(item, YamlText) else ""
+            if not text or len(text) > MAX_CODE:
+                fields.error(
+                    item.at, f"'{key}' is a list of texts of 1 to {MAX_CODE} characters, not {describe(item)}"
+                )
+            elif text in found:
+                fields.error(item.at, f"'{shorten(text)}' is in '{key}' twice")
+            else:
+                found.append(text)
+        return tuple(found)
+
+    return Key(read, CODES_SCHEMA, meaning)
 
 
 def said(meaning: str, default: Wording | None) -> Key:

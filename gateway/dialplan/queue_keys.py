@@ -185,6 +185,7 @@ QUEUE_KEYS: Final[Mapping[str, Key]] = MappingProxyType(
             "missed calls in a row that put an agent on break; 0 never", _DEFAULTS.misses_to_break, 100
         ),
         "wrap_up": key.duration("for notes after a call", _DEFAULTS.wrap_up_s, 0.0, 3600.0),
+        "dispositions": group.codes("what a call may have come to, for wrap-up; none: in the agent's words"),
         "sticky": key.duration("how long the caller's own agent is waited for", 0.0, 0.0, 3600.0),
         "service_level": key.duration("the wait that counts as good", _DEFAULTS.service_level_s, 1.0, 3600.0),
         "short_abandon": key.duration(
@@ -296,6 +297,7 @@ def _settings(name: str, found: Mapping[str, Any], callbacks: CallbackPolicy) ->
         retry_s=found["retry"],
         misses_to_break=found["misses_to_break"],
         wrap_up_s=found["wrap_up"],
+        dispositions=found["dispositions"],
         sticky_s=found["sticky"],
         service_level_s=found["service_level"],
         short_abandon_s=found["short_abandon"],

@@ -21,6 +21,7 @@ class Audience(Enum):
     SUPERVISOR = "supervisor"
     ADMIN = "admin"
     WEBHOOK = "webhook"
+    CRM = "crm"  # a webhook that may see personal facts
     PLAN = "plan"  # the expressions of a dialplan
     LOG = "log"
 
@@ -32,10 +33,11 @@ SEES: Final[Mapping[Audience, frozenset[Privacy]]] = MappingProxyType(
         Audience.ADMIN: frozenset(Privacy),
         Audience.PLAN: frozenset(Privacy),
         Audience.WEBHOOK: frozenset({Privacy.PUBLIC}),
+        Audience.CRM: frozenset({Privacy.PUBLIC, Privacy.PERSONAL}),
         Audience.LOG: frozenset(),
     }
 )
-DROPS: Final = frozenset({Audience.WEBHOOK, Audience.LOG})
+DROPS: Final = frozenset({Audience.WEBHOOK, Audience.CRM, Audience.LOG})
 """Who isn't even told that there is something they don't see."""
 
 
@@ -61,6 +63,17 @@ def shown(matched: Matched, audience: Audience, now: datetime) -> dict[str, Any]
         "journey": journey(envelope, audience),
         "forgotten_steps": envelope.forgotten_steps,
     }
+
+
+def told(matched: Matched, now: datetime, *, personal: bool) -> dict[str, Any]:
+    """The context as a webhook is told it. Without `personal` there are public facts alone, and the
+    customer's id, by which a CRM finds the rest; a secret fact never leaves.
+    """
+    context = shown(matched, Audience.CRM if personal else Audience.WEBHOOK, now)
+    known = matched.envelope.customer.get("id")
+    if known is not None and known.privacy is not Privacy.SECRET:
+        context["customer"] = {**context["customer"], "id": known.value}
+    return {name: value for name, value in context.items() if value is not None}
 
 
 def facts(found: Mapping[str, Fact[Any]], audience: Audience) -> dict[str, Any]:
@@ -89,7 +102,9 @@ def journey(envelope: Envelope, audience: Audience) -> list[dict[str, str]]:
 def _value(fact: Fact[Any] | None, audience: Audience) -> Any:
     if fact is None:
         return None
-    return fact.value if fact.privacy in SEES[audience] else MASK
+    if fact.privacy in SEES[audience]:
+        return fact.value
+    return None if audience in DROPS else MASK
 
 
 def _authentication(matched: Matched, now: datetime) -> dict[str, Any]:

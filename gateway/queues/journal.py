@@ -13,6 +13,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from gateway.webhooks.events import Delivery
+
 
 class JournalKind(Enum):
     """What happened. The details that each carries are listed behind it."""
@@ -60,6 +62,9 @@ class JournalKind(Enum):
     CONFERENCED = "call.conferenced"  # with, by
     SUPERVISED = "call.supervised"  # mode, by
     RECORDING = "call.recording"  # what (started, paused, resumed, stopped), file, by
+    # The caller's call is over, queue or not. started_at, duration_s, direction, technology, wait_s, talk_s,
+    # disposition, recordings
+    CALL_ENDED = "call.ended"
     # The node
     CONFIGURED = "queue.configured"  # CONFIGRELOAD
     STARTED = "node.started"  # QUEUESTART
@@ -68,7 +73,9 @@ class JournalKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JournalEvent:
-    """One line of the journal. `at`: UTC. `details`: plain JSON."""
+    """One line of the journal. `at`: UTC. `details`: plain JSON. `deliveries`: what webhooks are told of it,
+    stored with it.
+    """
 
     at: datetime
     kind: JournalKind
@@ -77,6 +84,7 @@ class JournalEvent:
     call_id: str = ""
     agent: str = ""
     details: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    deliveries: Sequence[Delivery] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from gateway.queues.signals import (
     Tick,
 )
 from gateway.queues.views import AgentView, EntryView, QueueView
+from gateway.webhooks.events import Delivery
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,7 @@ class Timers(Protocol):
 
 
 EventHandler = Callable[[JournalEvent], None]
+Teller = Callable[[JournalEvent], Sequence[Delivery]]
 ChangeHandler = Callable[[AgentChanged], None]
 
 
@@ -96,6 +98,7 @@ class QueueRunner:
         self._alarm_at: float | None = None
         self._settings: dict[str, QueueSettings] = {}
         self._observers: list[EventHandler] = []
+        self._teller: Teller | None = None
         self._watchers: list[ChangeHandler] = []
 
     # ---- what happens
@@ -150,6 +153,8 @@ class QueueRunner:
 
     def write(self, event: JournalEvent) -> None:
         """An event of somebody else's for the journal."""
+        if self._teller is not None:
+            event = replace(event, deliveries=self._teller(event))
         self._journal.append((event,))
         for observer in self._observers:
             observer(event)
@@ -225,6 +230,10 @@ class QueueRunner:
     def call_of(self, entry: str) -> str:
         """The call that has this place; "" for a callback whose caller has gone."""
         return self._calls.get(entry, "")
+
+    def tell_by(self, teller: Teller) -> None:
+        """`teller` says what webhooks are told of an event; it is stored with the event. Never raises."""
+        self._teller = teller
 
     def observe(self, handler: EventHandler) -> None:
         """`handler` is given every event of the journal as it happens."""

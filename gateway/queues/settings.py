@@ -83,6 +83,7 @@ class QueueSettings:
     retry_s: float = 5.0  # pause before who missed or declined a call is offered it again
     misses_to_break: int = 1  # RONA: so many missed calls in a row put the agent on break; 0 never
     wrap_up_s: float = 10.0
+    dispositions: tuple[str, ...] = ()  # what a call may have come to; empty: in the agent's own words
     sticky_s: float = 0.0  # so long an entry waits for the agent named in it, if that one is on duty
     service_level_s: float = 20.0
     short_abandon_s: float = 5.0  # who hangs up sooner isn't held against the queue, but in Asterisk's SL2

@@ -15,18 +15,31 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.handoff.desk import Change, ChangedMeanwhile, Kept, PinTaken
 from gateway.handoff.envelope import Envelope
 from gateway.storage.database import Database, StorageRefused
+from gateway.storage.outbox import insert_deliveries
 from gateway.storage.plain import plain, text
 from gateway.storage.tables import handoff_changes, handoffs, used_tokens
+from gateway.webhooks.events import Delivery
 
 ATTEMPTS: Final = 10
 """How often a change is tried when others change the same envelope in the same moment."""
 
 
-class HandoffStore:
-    """The envelopes of all nodes."""
+Tell = Callable[[Envelope, Change], Sequence[Delivery]]
 
-    def __init__(self, database: Database) -> None:
+
+class HandoffStore:
+    """The envelopes of all nodes. `tell`: what webhooks are told of a change, stored with it."""
+
+    def __init__(
+        self,
+        database: Database,
+        tell: Tell = lambda _envelope, _change: (),
+        delivering: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`delivering`: called when there may be something new for webhooks."""
         self._database = database
+        self._tell = tell
+        self._delivering = delivering
 
     async def add(self, kept: Kept, *, pin: str | None, pin_until: datetime | None, change: Change) -> None:
         """A new one. Raises PinTaken when that PIN is somebody else's at this moment."""
@@ -46,11 +59,12 @@ class HandoffStore:
                     over = handoffs.c.pin_until < kept.envelope.created_at
                     await connection.execute(update(handoffs).where(over).values(pin=None, pin_until=None))
                 await connection.execute(insert(handoffs).values(id=kept.envelope.id, **row))
-                await _journal(connection, kept.envelope.id, change)
+                await self._journal(connection, kept.envelope, change)
         except StorageRefused as refused:
             if pin is None:
                 raise
             raise PinTaken from refused
+        self._delivering()
 
     async def get(self, handoff: str) -> Kept | None:
         return await self._one(select(handoffs).where(handoffs.c.id == handoff))
@@ -65,8 +79,10 @@ class HandoffStore:
             taken = await connection.execute(update(handoffs).where(mine).values(pin=None, pin_until=None))
             if taken.rowcount != 1:
                 return None
-            await _journal(connection, row["id"], change)
-        return _kept(row)
+            kept = _kept(row)
+            await self._journal(connection, kept.envelope, change)
+        self._delivering()
+        return kept
 
     async def newest_of_number(self, number: str, since: datetime, now: datetime) -> Kept | None:
         """What was handed over last for this number, and hasn't expired."""
@@ -108,8 +124,10 @@ class HandoffStore:
                 mine = (handoffs.c.id == handoff) & (handoffs.c.revision == row["revision"])
                 done = await connection.execute(update(handoffs).where(mine).values(**values))
                 if done.rowcount == 1:
-                    await _journal(connection, handoff, change)
-                    return envelope
+                    await self._journal(connection, envelope, change)
+            if done.rowcount == 1:
+                self._delivering()
+                return envelope
         raise ChangedMeanwhile(handoff)
 
     async def changes(self, handoff: str) -> Sequence[Change]:
@@ -137,22 +155,22 @@ class HandoffStore:
             return False
         return True
 
+    async def _journal(self, connection: AsyncConnection, envelope: Envelope, change: Change) -> None:
+        await connection.execute(
+            insert(handoff_changes).values(
+                handoff=envelope.id,
+                at=change.at,
+                by=text(change.by, 255),
+                what=text(change.what, 64),
+                details=plain(change.details),
+            )
+        )
+        await insert_deliveries(connection, self._tell(envelope, change))
+
     async def _one(self, query: Select[Any]) -> Kept | None:
         async with self._database.transaction("handoff read") as connection:
             row = (await connection.execute(query.limit(1))).mappings().first()
         return None if row is None else _kept(row)
-
-
-async def _journal(connection: AsyncConnection, handoff: str, change: Change) -> None:
-    await connection.execute(
-        insert(handoff_changes).values(
-            handoff=handoff,
-            at=change.at,
-            by=text(change.by, 255),
-            what=text(change.what, 64),
-            details=plain(change.details),
-        )
-    )
 
 
 def _content(envelope: Envelope) -> Mapping[str, object]:

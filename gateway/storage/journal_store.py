@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,6 +14,7 @@ from gateway.queues.journal import JournalEvent, JournalKind, StoredEvent
 from gateway.queues.open_entries import OpenEntry
 from gateway.storage.database import Database
 from gateway.storage.entries import EntryStore, OpenBook
+from gateway.storage.outbox import insert_deliveries
 from gateway.storage.plain import plain, text
 from gateway.storage.presences import KnownPresence, PresenceStore
 from gateway.storage.tables import journal
@@ -42,9 +43,11 @@ EVERYTHING = Selection()
 class JournalStore:
     """The events of all nodes, and the writing of one node's. Raises StorageError when the database fails."""
 
-    def __init__(self, database: Database, node: str) -> None:
+    def __init__(self, database: Database, node: str, delivering: Callable[[], None] = lambda: None) -> None:
+        """`delivering`: called when there is something new for webhooks."""
         self._database = database
         self._node = node
+        self._delivering = delivering
         self._entries = EntryStore(database, node)
         self._presences = PresenceStore(database, node)
         self._book: OpenBook | None = None
@@ -64,14 +67,18 @@ class JournalStore:
         if self._book is None:
             self._book = OpenBook(await self._entries.load_open())
         changes = self._book.changes(stored.event for stored in events)
+        deliveries = [one for stored in events for one in stored.event.deliveries]
         async with self._database.transaction("write") as connection:
             await connection.execute(insert(journal), [_to_row(stored) for stored in events])
             point("journal.inserted")
             await self._entries.save(connection, changes)
             await self._presences.save(connection, [stored.event for stored in events])
+            await insert_deliveries(connection, deliveries)
             point("journal.folded")
         point("journal.committed")
         self._book.take(changes)
+        if deliveries:
+            self._delivering()
 
     async def missing(self, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
         """Those events that aren't stored: a commit may have succeeded without our hearing it."""

@@ -18,6 +18,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    Text,
     TypeDecorator,
     UniqueConstraint,
 )
@@ -160,6 +161,38 @@ handoff_changes = Table(
     Column("what", String(64), nullable=False),
     Column("details", JSON, nullable=False),
     Index(None, "handoff", "id"),
+)
+
+# What webhooks are to be told, and what came of it (`gateway.storage.outbox`).
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("message", String(64), nullable=False),
+    Column("endpoint", String(64), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("status", SmallInteger),
+    Column("error", String(255), nullable=False),
+    Column("claimed_by", String(64), nullable=False),
+    Column("claimed_until", UtcDateTime),
+    Column("done_at", UtcDateTime),
+    Index(None, "endpoint", "state", "next_at"),
+    Index(None, "at", "id"),
+    Index(None, "done_at"),
+)
+
+# Endpoints that have said 410.
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("url", String(2000), nullable=False),
+    Column("disabled_at", UtcDateTime, nullable=False),
 )
 
 used_tokens = Table(

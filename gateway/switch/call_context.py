@@ -34,7 +34,7 @@ from gateway.handoff.envelope import Envelope, StepKind, TooLarge, step
 from gateway.handoff.matching import Match, Matched, best
 from gateway.handoff.merging import merged
 from gateway.handoff.numbers import canonical
-from gateway.handoff.showing import Audience, planned, shown
+from gateway.handoff.showing import Audience, planned, shown, told
 
 FIND_LIMIT_S: Final = 2.0
 OF_A_CALL: Final = timedelta(hours=24)
@@ -120,6 +120,10 @@ class CallContext:
     def agent_view(self) -> Mapping[str, Any]:
         """For the agent's screen, before they answer; empty when nothing is known."""
         return {} if self._matched is None else shown(self._matched, Audience.AGENT, self._now())
+
+    def told(self, *, personal: bool) -> Mapping[str, Any]:
+        """For a webhook; empty when nothing is known."""
+        return {} if self._matched is None else told(self._matched, self._now(), personal=personal)
 
     def headers(self) -> Headers:
         """For the INVITE to an agent's phone: the id, and what a PBX can show (RFC 7433)."""

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import structlog
 
@@ -49,27 +49,6 @@ GoOn = Callable[[OutboundLeg, LiveCall, Target], Awaitable[None]]
 """Carries on somebody whom we called and who has answered."""
 
 
-class CallbackNotices(Protocol):
-    """Who is told of a callback that came to nothing, so that the customer hears of it in another way."""
-
-    def exhausted(self, callback: Callback) -> None:
-        """After the last try. Returns at once."""
-        ...
-
-
-class LoggedNotices:
-    """Notices in the log; the journal has the event anyway."""
-
-    def exhausted(self, callback: Callback) -> None:
-        log.warning(
-            "callback_exhausted",
-            entry=callback.id,
-            queue=callback.queue,
-            attempts=callback.attempts,
-            outcome=None if callback.last_outcome is None else callback.last_outcome.value,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class CallbackParts:
     """What the callbacks of a node use. `active`: the plan in force; callbacks go by it, not by the one under
@@ -87,7 +66,6 @@ class CallbackParts:
     calendars: Callable[[], Mapping[str, str]]
     open_player: OpenPlayer
     open_ear: OpenEar
-    notices: CallbackNotices
     history: History | None = None
 
 
@@ -296,4 +274,15 @@ class CallbackDesk:
         self.offers.unregister(pending.callback.id)
         self.runner.forget(pending.callback.id)
         if pending.over is Leaving.EXHAUSTED:
-            self._parts.notices.exhausted(pending.callback)
+            # Webhooks were told by the journal's event of the last try (`switch.telling`).
+            _log_exhausted(pending.callback)
+
+
+def _log_exhausted(callback: Callback) -> None:
+    log.warning(
+        "callback_exhausted",
+        entry=callback.id,
+        queue=callback.queue,
+        attempts=callback.attempts,
+        outcome=None if callback.last_outcome is None else callback.last_outcome.value,
+    )

@@ -16,6 +16,7 @@ from gateway.switch.conversation_state import ConversationState
 from gateway.switch.hearing import Party, SupervisionMode
 
 if TYPE_CHECKING:
+    from gateway.switch.call_context import CallContext
     from gateway.switch.conversation import Conversation
 
 log = structlog.get_logger(__name__)
@@ -106,10 +107,11 @@ class CallView:
 
 @dataclass(frozen=True, slots=True)
 class CallChanged:
-    """`call` is how it is now; None when it is over."""
+    """`call` is how it is now; None when it is over, and then `ended` is what it was."""
 
     call_id: str
     call: CallView | None
+    ended: LiveCall | None = None
 
 
 class LiveCall:
@@ -123,6 +125,8 @@ class LiveCall:
         self.hang_up = hang_up
         self.conversation: Conversation | None = None
         """The one that goes on, to act on it."""
+        self.envelope: CallContext | None = None
+        """What is known of the caller, where somebody keeps it."""
 
     @property
     def view(self) -> CallView:
@@ -174,8 +178,8 @@ class LiveCalls:
 
     def close(self, call_id: str) -> None:
         """The call is over. Nothing happens to one that isn't there."""
-        if self._calls.pop(call_id, None) is not None:
-            self._tell(CallChanged(call_id, None))
+        if (call := self._calls.pop(call_id, None)) is not None:
+            self._tell(CallChanged(call_id, None, call))
 
     def find(self, call_id: str) -> LiveCall | None:
         return self._calls.get(call_id)

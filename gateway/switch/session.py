@@ -97,6 +97,7 @@ class CallSession:
         if services.open_listener is not None:
             self._listener = services.open_listener(leg, self._control, self._keep, self._log)
         self._live = services.live_calls.open(call_id, leg, self._story.started_at, hang_up=self._leg.hang_up)
+        self._live.envelope = self._context
 
     @property
     def call_id(self) -> str:

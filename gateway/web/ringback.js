@@ -98,19 +98,20 @@ export class RingbackConnection extends EventTarget {
   async #connect() {
     clearTimeout(this.#timer);
     this.#ready ??= deferred();
-    let hello;
-    try {
-      hello = { type: "hello", version: VERSION, ...(await this.#credentials()) };
-    } catch (error) {
-      this.#fail(new RingbackError("no_token", String(error?.message ?? error)));
-      return;
-    }
-    if (this.#closed) return;
-    const socket = new WebSocket(this.#url);
+    const socket = new WebSocket(this.#url); // it opens while the token is fetched
     this.#socket = socket;
-    socket.onopen = () => socket.send(JSON.stringify(hello));
+    const opened = new Promise((done) => (socket.onopen = done));
     socket.onmessage = (event) => this.#take(socket, JSON.parse(event.data));
     socket.onclose = (event) => this.#lost(socket, event);
+    try {
+      const hello = { type: "hello", version: VERSION, ...(await this.#credentials()) };
+      await opened;
+      if (socket === this.#socket) socket.send(JSON.stringify(hello));
+    } catch (error) {
+      if (socket !== this.#socket) return;
+      this.#fail(new RingbackError("no_token", String(error?.message ?? error)));
+      socket.close(1000);
+    }
   }
 
   async #credentials() {

@@ -18,6 +18,7 @@ from gateway.call.cause import Cause
 from gateway.call.leg import CallDirection, Headers, Party
 from gateway.errors import RingbackError
 from gateway.webrtc import messages
+from gateway.webrtc.echo import ECHO, answer_with_echo
 from gateway.webrtc.leg import WebRtcLeg
 from gateway.webrtc.media import MediaServices
 from gateway.webrtc.messages import Message
@@ -203,7 +204,10 @@ class WebRtcEndpoint:
         )
         leg.context = {**message.context, **subject.context}  # what was signed wins
         leg.introduction = subject.introduction
-        self._on_call(leg)
+        if message.to == ECHO and subject.kind == "agent":
+            self._spawn(answer_with_echo(leg, self._bridge))
+        else:
+            self._on_call(leg)
         return leg
 
     # ---- what sessions ask
@@ -234,11 +238,10 @@ class WebRtcEndpoint:
         raise TooManySessions("too many connections: close some")
 
     def _session_of(self, subject_id: str) -> VoiceSession | None:
-        """The one that connected last."""
-        for session in reversed(self._sessions.values()):
-            if session.subject.id == subject_id and session.connected:
-                return session
-        return None
+        """The one that connected last, but one that is there for a test call only when there is no other."""
+        theirs = [s for s in self._sessions.values() if s.subject.id == subject_id and s.connected]
+        trying = [s for s in theirs if any(leg.local.number == ECHO for leg in s.calls.values())]
+        return next((s for s in reversed(theirs) if s not in trying), theirs[-1] if theirs else None)
 
     def _refusal(self, session: VoiceSession, message: messages.StartCall) -> tuple[str, str] | None:
         if self._closing:

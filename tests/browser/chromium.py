@@ -34,8 +34,8 @@ _FLAGS: Final = (
 )
 
 # Chromium gives the audio of a call to an analyser of its own: what it finds is what is heard.
-_LISTEN: Final = """async (stream) => {
-  stream ??= globalThis.call?.remoteStream;
+_LISTEN: Final = """async (call) => {
+  const stream = globalThis[call]?.remoteStream;
   if (!stream) return [0, -200];
   const context = (globalThis.ear ??= new AudioContext({ sampleRate: 16000 }));
   await context.resume();
@@ -112,11 +112,11 @@ class AppPage:
     async def ended(self, deadline_ms: float = 10_000) -> None:
         await self.page.wait_for_selector("body[data-state=ended]", timeout=deadline_ms)
 
-    async def hears(self, frequency_hz: float, deadline_s: float = 10.0) -> None:
+    async def hears(self, frequency_hz: float, deadline_s: float = 10.0, call: str = "call") -> None:
         """Waits until that is what comes out of the page."""
 
         async def heard() -> bool:
-            found, level = await self.evaluate(_LISTEN)
+            found, level = await self.evaluate(_LISTEN, call)
             return bool(level > _LOUD_DB and abs(found - frequency_hz) < _NEAR_HZ)
 
         await until_async(heard, f"the page hears {frequency_hz} Hz", deadline_s=deadline_s)

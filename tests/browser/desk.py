@@ -6,11 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import BrowserContext, ConsoleMessage, Page, expect
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, ViewportSize, expect
 
+from gateway.api.auth import new_key
 from tests.browser.chromium import AppPage
+from tests.integration.peers.ua import UaCall
 from tests.integration.peers.wait import until_async
+from tests.integration.queues.centre import Centre
 
+KEYS = {"ann:agent": new_key(), "bea:agent": new_key(), "sue:supervisor": new_key()}
+ANN, BEA, SUE = KEYS.values()
+CALLER_HZ, AGENT_HZ, OTHER_HZ = 700.0, 1100.0, 1900.0
+AGENT_MICROPHONE_HZ = 900.0
+WIDE: ViewportSize = {"width": 1360, "height": 900}
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
@@ -58,8 +66,23 @@ class Screen:
 
         await until_async(true, what, deadline_s=deadline_s)
 
-    async def hears(self, frequency_hz: float, deadline_s: float = 10.0) -> None:
-        await AppPage(self.page, self.base).hears(frequency_hz, deadline_s)
+    async def hears(self, frequency_hz: float, deadline_s: float = 10.0, call: str = "call") -> None:
+        """`call`: the page's name of the call that is listened to."""
+        await AppPage(self.page, self.base).hears(frequency_hz, deadline_s, call)
+
+    async def has_audio(self) -> None:
+        """Waits until the page can be rung."""
+        await self.until("() => Boolean(sessionStorage.getItem('ringback.voice'))", "the audio is connected")
+
+    async def takes(self, centre: Centre, queue: str) -> UaCall:
+        """A caller who has waited for this page's agent, and talks with them in the browser now."""
+        await self.click("#available")
+        await self.has_audio()
+        caller = await centre.call_in(queue)
+        await self.sees("#offer", f"Call for {queue}")
+        await self.click("#accept")
+        await self.sees("#call", "Talking")
+        return caller
 
     async def check(self, pictures: Path, name: str) -> None:
         """A picture in light and in dark, and no accessibility fault in either."""

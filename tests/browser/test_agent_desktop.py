@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ViewportSize
+from playwright.async_api import Browser, BrowserContext
 
-from gateway.api.auth import new_key
-from tests.browser.chromium import MICROPHONE_HZ, PHONE, AppPage, chromium
-from tests.browser.conftest import voice_environment
-from tests.browser.desk import Screen
-from tests.integration.peers import tones
-from tests.integration.peers.ports import LOOPBACK
+from tests.browser.chromium import MICROPHONE_HZ, PHONE, AppPage
+from tests.browser.desk import (
+    AGENT_HZ,
+    AGENT_MICROPHONE_HZ,
+    ANN,
+    BEA,
+    CALLER_HZ,
+    OTHER_HZ,
+    WIDE,
+    Screen,
+)
 from tests.integration.peers.ua import UaCall
 from tests.integration.peers.wait import until
-from tests.integration.queues.centre import Centre, contact_centre, hears, latest, talking
+from tests.integration.queues.centre import Centre, hears, talking
 from tests.integration.queues.plan import MUSIC_HZ, NUMBERS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-KEYS = {"ann:agent": new_key(), "bea:agent": new_key(), "sue:supervisor": new_key()}
-ANN, BEA, SUE = KEYS.values()
-CALLER_HZ, AGENT_HZ, OTHER_HZ = 700.0, 1100.0, 1900.0
-AGENT_MICROPHONE_HZ = 900.0
-WIDE: ViewportSize = {"width": 1360, "height": 900}
 
 CONTEXT = {"order": "A-7", "page": "<b>invoice</b> 7"}
 KNOWN = {
@@ -55,46 +52,6 @@ KNOWN = {
 """As a handoff shows an agent what is known of a caller."""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Centre]:
-    """Ann and Ben have a phone, Bea a browser only, and Sue supervises."""
-    directory = tmp_path_factory.mktemp("centre")
-    async with contact_centre(
-        directory, ("ann", "ben"), browsers=("bea",), keys=KEYS, environment=voice_environment()
-    ) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def centre(shared_centre: Centre) -> AsyncIterator[Centre]:
-    yield shared_centre
-    await shared_centre.request("PUT", "/v1/agents/bea/wrap-up", {"end": True})
-    await shared_centre.set_presence("bea", "logged_out")
-    await shared_centre.clear()
-    assert await shared_centre.gateway.metric("ringback_internal_errors_total") == 0
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def wide(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """A screen on a desk."""
-    fresh = await browser.new_context(viewport=WIDE, permissions=["microphone", "notifications"], locale="en")
-    yield fresh
-    await fresh.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def agents_browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
-    """Another browser, with another voice."""
-    directory = tmp_path_factory.mktemp("agent")
-    async with chromium(directory, microphone_hz=AGENT_MICROPHONE_HZ) as running:
-        yield running
-
-
-@pytest.fixture
-def base(shared_centre: Centre) -> str:
-    return f"http://{LOOPBACK}:{shared_centre.gateway.http_port}"
-
-
 async def _talking(centre: Centre, screen: Screen, queue: str = "notes") -> tuple[UaCall, UaCall]:
     """A caller and Ann's phone, in conversation, with Ann's desktop showing it."""
     await screen.click("#available")
@@ -109,11 +66,11 @@ async def _talking(centre: Centre, screen: Screen, queue: str = "notes") -> tupl
 
 
 async def test_a_wrong_key_is_told_and_the_page_can_be_used_without_a_mouse(
-    wide: BrowserContext, base: str, centre: Centre, pictures: Path
+    wide: BrowserContext, floor: str, centre: Centre, pictures: Path
 ) -> None:
     page = await wide.new_page()
-    screen = Screen(page, base)
-    await page.goto(f"{base}/agent")
+    screen = Screen(page, floor)
+    await page.goto(f"{floor}/agent")
     await screen.sees("#login")
     await screen.check(pictures, "agent-login")
 
@@ -137,9 +94,9 @@ async def test_a_wrong_key_is_told_and_the_page_can_be_used_without_a_mouse(
 
 
 async def test_an_agent_with_a_phone_sees_the_call_and_controls_it(
-    wide: BrowserContext, base: str, centre: Centre, pictures: Path
+    wide: BrowserContext, floor: str, centre: Centre, pictures: Path
 ) -> None:
-    screen = await Screen.open(wide, base, "agent", ANN)
+    screen = await Screen.open(wide, floor, "agent", ANN)
     await screen.click("#available")
     caller = await centre.call_in("notes")
     phone = await centre.agents["ann"].ring()
@@ -166,7 +123,7 @@ async def test_an_agent_with_a_phone_sees_the_call_and_controls_it(
         await until(lambda: hears(caller, AGENT_HZ), "the caller hears the agent once more")
 
     await screen.page.fill("#note", "Wants the invoice again")
-    await screen.page.fill("#disposition", "resolved")
+    await screen.page.select_option("#disposition", "sold the moon")
     await screen.click("#hangup")
     await screen.sees("#notes", "Time left")
     await screen.sees("#state", "After-call work")
@@ -175,13 +132,14 @@ async def test_an_agent_with_a_phone_sees_the_call_and_controls_it(
     await screen.click("#done")
     await screen.sees("#state", "Waiting for calls")
     await screen.sees("#history", "notes")
+    assert await screen.page.input_value("#disposition") == ""
     assert screen.problems == []
 
 
 async def test_a_call_is_passed_on_to_a_colleague_who_was_asked_first(
-    wide: BrowserContext, base: str, centre: Centre, pictures: Path
+    wide: BrowserContext, floor: str, centre: Centre, pictures: Path
 ) -> None:
-    screen = await Screen.open(wide, base, "agent", ANN)
+    screen = await Screen.open(wide, floor, "agent", ANN)
     caller, phone = await _talking(centre, screen)
     await centre.set_presence("ben", "on_break", "lunch")
 
@@ -206,9 +164,9 @@ async def test_a_call_is_passed_on_to_a_colleague_who_was_asked_first(
 
 
 async def test_a_reload_loses_neither_the_call_nor_the_notes(
-    wide: BrowserContext, base: str, centre: Centre
+    wide: BrowserContext, floor: str, centre: Centre
 ) -> None:
-    screen = await Screen.open(wide, base, "agent", ANN)
+    screen = await Screen.open(wide, floor, "agent", ANN)
     caller, phone = await _talking(centre, screen)
     await screen.page.fill("#note", "half a sen")
 
@@ -226,10 +184,10 @@ async def test_a_reload_loses_neither_the_call_nor_the_notes(
 
 
 async def test_of_two_tabs_one_leads_until_the_other_is_asked_to(
-    wide: BrowserContext, base: str, centre: Centre, pictures: Path
+    wide: BrowserContext, floor: str, centre: Centre, pictures: Path
 ) -> None:
-    first = await Screen.open(wide, base, "agent", ANN)
-    second = await Screen.open(wide, base, "agent", ANN)
+    first = await Screen.open(wide, floor, "agent", ANN)
+    second = await Screen.open(wide, floor, "agent", ANN)
     await second.sees("#second")
     await first.misses("#second")
     await second.check(pictures, "agent-second-tab")
@@ -243,12 +201,12 @@ async def test_of_two_tabs_one_leads_until_the_other_is_asked_to(
 
 
 async def test_an_agent_without_a_phone_answers_in_the_browser_and_survives_a_reload(
-    wide: BrowserContext, base: str, centre: Centre, pictures: Path
+    wide: BrowserContext, floor: str, centre: Centre, pictures: Path
 ) -> None:
-    screen = await Screen.open(wide, base, "agent", BEA)
+    screen = await Screen.open(wide, floor, "agent", BEA)
     await screen.click("#available")
     await screen.sees("#status", "Waiting for calls")
-    await screen.until("() => Boolean(sessionStorage.getItem('ringback.voice'))", "the audio is connected")
+    await screen.has_audio()
     caller = await centre.call_in("notes")
     await screen.sees("#offer", "Call for notes")
     await screen.check(pictures, "agent-browser-offer")
@@ -269,17 +227,17 @@ async def test_an_agent_without_a_phone_answers_in_the_browser_and_survives_a_re
 
 
 async def test_an_app_waits_in_a_queue_and_an_agent_sees_who_it_is_before_they_talk(
-    agents_browser: Browser, context: BrowserContext, base: str, centre: Centre, pictures: Path
+    agents_browser: Browser, context: BrowserContext, floor: str, centre: Centre, pictures: Path
 ) -> None:
     await centre.set_presence("ben", "on_break", "lunch")
-    app = await AppPage.open(context, base, f"?to={NUMBERS['told']}")
+    app = await AppPage.open(context, floor, f"?to={NUMBERS['told']}")
     await app.evaluate("(context) => { sample.context = context; }", CONTEXT)
     await app.page.click("#call")
     await app.answered()
     await app.page.wait_for_selector("#queue:visible")
     desk = await agents_browser.new_context(permissions=["microphone"], locale="en", viewport=WIDE)
-    screen = await Screen.open(desk, base, "agent", BEA)
-    await screen.until("() => Boolean(sessionStorage.getItem('ringback.voice'))", "the audio is connected")
+    screen = await Screen.open(desk, floor, "agent", BEA)
+    await screen.has_audio()
 
     await screen.page.focus("#available")
     await screen.page.keyboard.press("Space")
@@ -297,9 +255,9 @@ async def test_an_app_waits_in_a_queue_and_an_agent_sees_who_it_is_before_they_t
 
 
 async def test_the_screen_pop_tells_who_it_is_and_whether_that_still_holds(
-    wide: BrowserContext, base: str, centre: Centre, pictures: Path
+    wide: BrowserContext, floor: str, centre: Centre, pictures: Path
 ) -> None:
-    screen = await Screen.open(wide, base, "agent", ANN)
+    screen = await Screen.open(wide, floor, "agent", ANN)
     await screen.click("#available")
     caller = await centre.call_in("notes")
     phone = await centre.agents["ann"].ring()
@@ -325,18 +283,22 @@ async def test_the_screen_pop_tells_who_it_is_and_whether_that_still_holds(
 
 
 async def test_the_audio_dialogue_shows_the_devices_and_the_level(
-    wide: BrowserContext, base: str, centre: Centre, pictures: Path
+    wide: BrowserContext, floor: str, centre: Centre, pictures: Path
 ) -> None:
-    screen = await Screen.open(wide, base, "agent", ANN)
+    screen = await Screen.open(wide, floor, "agent", ANN)
     await screen.click("#devices")
     await screen.sees("#device-dialog")
     await screen.until("() => document.querySelector('#level').value > 0.05", "the level of the microphone")
     await screen.check(pictures, "agent-audio")
 
     await screen.page.check("#in-browser")
-    await screen.until("() => Boolean(sessionStorage.getItem('ringback.voice'))", "the audio is connected")
+    await screen.has_audio()
     await screen.click("#test")
-    await screen.sees("#test-said", "hear yourself")
+    await screen.sees("#test-said", "You were heard", deadline_s=15.0)
+    await screen.hears(MICROPHONE_HZ, call="trial")
+    await screen.check(pictures, "agent-test-call")
+    await screen.click("#test")
+    await screen.sees("#test", "Test call")
     await screen.page.keyboard.press("Escape")
     await screen.click("#available")
     caller = await centre.call_in("quiet")
@@ -351,10 +313,10 @@ async def test_the_audio_dialogue_shows_the_devices_and_the_level(
 
 
 async def test_the_desktop_fits_a_small_window(
-    browser: Browser, base: str, centre: Centre, pictures: Path
+    browser: Browser, floor: str, centre: Centre, pictures: Path
 ) -> None:
     context = await browser.new_context(viewport=PHONE, locale="en")
-    screen = await Screen.open(context, base, "agent", ANN)
+    screen = await Screen.open(context, floor, "agent", ANN)
     caller, phone = await _talking(centre, screen)
 
     await screen.check(pictures, "agent-small")
@@ -365,37 +327,12 @@ async def test_the_desktop_fits_a_small_window(
     await context.close()
 
 
-async def test_a_supervisor_listens_in_the_browser(
-    wide: BrowserContext, base: str, centre: Centre, pictures: Path
-) -> None:
-    await centre.on_duty("ann")
-    board = await Screen.open(wide, base, "wallboard", SUE)
-    await board.page.check("#in-browser")
-    await board.until("() => Boolean(sessionStorage.getItem('ringback.voice'))", "the audio is connected")
-    caller = await centre.call_in("quiet")
-    phone = await centre.agents["ann"].answer()
-
-    await board.page.locator("#calls").get_by_role("button", name="Listen").click()
-    async with talking((caller, CALLER_HZ), (phone, AGENT_HZ)):
-        await board.sees("#calls", "(sue)")
-        await board.hears(CALLER_HZ)
-        assert not hears(caller, MICROPHONE_HZ)
-        await board.page.locator("#calls").get_by_role("button", name="Join").click()
-        await until(
-            lambda: MICROPHONE_HZ in tones.heard(latest(caller), [MICROPHONE_HZ]),
-            "the caller hears who joined",
-        )
-    caller.bye()
-    await phone.request("BYE")
-    assert board.problems == []
-
-
 async def test_a_browser_that_is_closed_while_it_rings_gives_the_call_to_somebody_else(
-    wide: BrowserContext, base: str, centre: Centre
+    wide: BrowserContext, floor: str, centre: Centre
 ) -> None:
-    screen = await Screen.open(wide, base, "agent", BEA)
+    screen = await Screen.open(wide, floor, "agent", BEA)
     await screen.click("#available")
-    await screen.until("() => Boolean(sessionStorage.getItem('ringback.voice'))", "the audio is connected")
+    await screen.has_audio()
     caller = await centre.call_in("quiet")
     await screen.sees("#offer", "Call for quiet")
 
@@ -409,59 +346,12 @@ async def test_a_browser_that_is_closed_while_it_rings_gives_the_call_to_somebod
     await phone.request("BYE")
 
 
-async def test_the_wallboard_shows_moves_forces_and_listens(
-    wide: BrowserContext, base: str, centre: Centre, pictures: Path
-) -> None:
-    page = await wide.new_page()
-    board = Screen(page, base)
-    await page.goto(f"{base}/wallboard")
-    await page.fill("#key", ANN)
-    await page.keyboard.press("Enter")
-    await board.sees("#login-problem", "supervisor")
-    await page.close()
-    await centre.on_duty("ann")
-    supervisor = await centre.caller("sue")
-    board = await Screen.open(wide, base, "wallboard", SUE)
-    caller = await centre.call_in("quiet")
-    phone = await centre.agents["ann"].answer()
-    waiting = await centre.wait_in("told", "waits")
-    await board.sees("#waiting", "told")
-    await board.sees("#calls", "Talking")
-    await board.check(pictures, "wallboard")
-
-    await page_choose(board, "#waiting select", "strict")
-    await centre.until_waiting("strict", 1)
-    await board.sees("#waiting", "strict")
-    await board.page.fill("#device", supervisor.uri)
-    await board.page.locator("#calls").get_by_role("button", name="Listen").click()
-    ear = await supervisor.next_call()
-    ear.respond(200, "OK", sdp=True)
-    await ear.request("ACK")
-    async with talking((caller, CALLER_HZ)):
-        await until(lambda: hears(ear, CALLER_HZ), "the supervisor hears the caller")
-        await board.sees("#calls", "(sue)")
-        await board.check(pictures, "wallboard-listening")
-    await board.page.locator("#calls").get_by_role("button", name="Stop").click()
-    await ear.request("BYE")
-    await page_choose(board, "#agents tr:has-text('Ben') select", "available")
-    other = await centre.agents["ben"].answer()
-    waiting.bye()
-    caller.bye()
-    await phone.request("BYE")
-    await other.request("BYE")
-    assert board.problems == []
-
-
-async def page_choose(board: Screen, selector: str, value: str) -> None:
-    await board.page.select_option(selector, value)
-
-
 @pytest.mark.parametrize(("language", "waiting"), [("ja", "着信待ち"), ("zh", "等待来电")])
 async def test_the_desktop_speaks_the_agents_language(
-    browser: Browser, base: str, centre: Centre, pictures: Path, language: str, waiting: str
+    browser: Browser, floor: str, centre: Centre, pictures: Path, language: str, waiting: str
 ) -> None:
     context = await browser.new_context(locale=language, viewport={"width": 1360, "height": 900})
-    screen = await Screen.open(context, base, "agent", ANN)
+    screen = await Screen.open(context, floor, "agent", ANN)
 
     await screen.click("#available")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.async_api import BrowserContext
 
@@ -136,3 +138,19 @@ async def test_a_number_that_nobody_has_is_told(context: BrowserContext, base: s
     await app.ended()
 
     assert await app.text("#problem") == "This service isn't available."
+
+
+async def test_the_api_is_described_on_a_page_that_takes_nothing_from_elsewhere(
+    context: BrowserContext, base: str, pictures: Path
+) -> None:
+    page = await context.new_page()
+    app = AppPage(page, base)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    await page.goto(f"{base}/docs")
+    await page.wait_for_selector(".opblock")
+
+    await page.screenshot(path=pictures / "docs.png")
+    assert app.problems == []
+    assert [url for url in asked if not url.startswith((base, "data:"))] == []

@@ -130,6 +130,7 @@ class FakeQueueing(_Told):
             "bob": agent_view("bob", "billing", presence=Presence.ON_BREAK, reason="lunch"),
         }
         self.callers: dict[str, Caller] = {}
+        self.dispositions: dict[str, tuple[str, ...]] = {}
         self.estimates: dict[str, Estimate] = {}
         self.posted: list[tuple[Event, str]] = []
 
@@ -180,7 +181,9 @@ class FakeQueueing(_Told):
         return self.placed.get(entry)
 
     def settings(self, queue: str) -> QueueSettings | None:
-        return QueueSettings(queue, capacity=50) if queue in self.names else None
+        if queue not in self.names:
+            return None
+        return QueueSettings(queue, capacity=50, dispositions=self.dispositions.get(queue, ()))
 
     def figures(self, queue: str) -> QueueFigures | None:
         return QueueFigures(10, 8, 1, 0.75, 12.34, 60.0, None) if queue == "billing" else None

@@ -53,7 +53,8 @@ format = "json"
 class Gateway:
     """One node. Its log, database and prompt cache lie in `directory`.
 
-    `understands`: it has the recognisers of English, which take seconds and memory to start.
+    `understands`: it has the recognisers of English, which take seconds and memory to start. `more`: TOML at
+    the end of its configuration.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Gateway:
         log_level: str = "debug",
         environment: Mapping[str, str] | None = None,
         understands: bool = False,
+        more: str = "",
     ) -> None:
         self.directory = directory
         self.data_dir = directory / "var"
         self.dialplan = dialplan
         self.environment = dict(environment or {})
+        self.more = more
         self._sip, self._http, self._rtp = Reservation(), Reservation(), Reservation(rtp_ports)
         directory.mkdir(parents=True, exist_ok=True)
         self.configuration = directory / "ringback.toml"
@@ -87,6 +90,7 @@ class Gateway:
                 recognisers=ENGLISH if understands else "{}",
                 dialplan=json.dumps(str(dialplan)),
             )
+            + more
         )
         command = [sys.executable, "-m", "gateway", "run", "--config", str(self.configuration)]
         self.process = PeerProcess("gateway", command, directory)

@@ -1,8 +1,9 @@
 // The agent desktop: logs in, puts the parts together, and shows everything again whenever something has changed.
-import { $, say, el } from "/web/common/dom.js";
+import { $, say } from "/web/common/dom.js";
 import { Api } from "/web/common/api.js";
 import { start as startClock } from "/web/common/clock.js";
-import { forget, kept, logIn } from "/web/common/login.js";
+import { LoginPage, forget, kept } from "/web/common/login.js";
+import { attempt, toast } from "/web/common/toasts.js";
 import { Words } from "/web/common/words.js";
 import { BrowserAudio } from "./audio.js";
 import * as call from "./call.js";
@@ -17,7 +18,6 @@ import { Tabs } from "./tabs.js";
 import * as transfer from "./transfer.js";
 import { CATALOGUE } from "./words.js";
 
-const TOAST_MS = 8000;
 /** What is worth saying of an offer that is over, by its outcome. */
 const ENDED = {
   no_answer: "offer.missed",
@@ -33,11 +33,11 @@ const words = new Words(CATALOGUE);
 const ringer = new Ringer();
 const t = words.say;
 
-words.offer($("login-language"));
 words.offer($("language"));
 inOurLanguage();
 words.addEventListener("change", inOurLanguage);
 startClock();
+const loginPage = new LoginPage(words, enter, { standIn: true });
 const login = kept();
 if (login?.agent) open(login);
 else showLogin();
@@ -53,39 +53,21 @@ function inOurLanguage() {
 
 function showLogin(problem = "") {
   $("desk").hidden = true;
-  $("login").hidden = false;
-  complain(problem);
-  $("key").focus();
-  $("login").querySelector("form").onsubmit = enter;
+  loginPage.show(problem);
 }
 
-function complain(problem) {
-  $("login-problem").hidden = !problem;
-  say($("login-problem"), problem);
-}
-
-async function enter(event) {
-  event.preventDefault();
+/** With the key of whoever isn't an agent we have to know for whom. */
+function enter(fresh) {
   ringer.unlock();
-  try {
-    const fresh = await logIn($("key").value.trim(), $("for-agent").value.trim());
-    if (!fresh.agent) {
-      forget();
-      $("stand-in").hidden = false; // a supervisor's key stands in for somebody
-      $("for-agent").focus();
-      return;
-    }
-    $("key").value = "";
-    open(fresh);
-  } catch (error) {
-    complain(error.status === 401 ? t("login.wrong") : error.status ? error.message : t("login.unreachable"));
-  }
+  if (fresh.agent) return open(fresh);
+  forget();
+  return loginPage.askForAgent();
 }
 
 // ---- the desktop
 
 function open(holder) {
-  $("login").hidden = true;
+  loginPage.hide();
   const desk = new Desk(holder);
   const audio = new BrowserAudio(holder.key);
   const api = new Api(holder.key);
@@ -145,7 +127,7 @@ let rung = "";
 /** Rings while an offer waits for an answer: in the tab that leads. */
 function ring({ desk, audio, tabs }) {
   const { offer: offered } = desk;
-  const waiting = offered && !offered.connecting ? offered.id : !offered && audio.ringing ? audio.call.id : "";
+  const waiting = offered && !offered.connecting ? offered.id : !offered && offer.asked(audio) ? audio.call.id : "";
   const wanted = tabs.leads ? waiting : "";
   if (wanted === rung) return;
   rung = wanted;
@@ -182,24 +164,7 @@ function leave({ desk, audio, tabs }, problem = "") {
   else location.reload();
 }
 
-// ---- small things
-
-/** Says what went wrong; resolves to whether it went right. */
-async function attempt(promise) {
-  try {
-    await promise;
-    return true;
-  } catch (error) {
-    toast(error.message);
-    return false;
-  }
-}
-
-function toast(text) {
-  const shown = el("p", { class: "toast" }, text);
-  $("toasts").append(shown);
-  setTimeout(() => shown.remove(), TOAST_MS);
-}
+// ---- the keyboard
 
 function setUpShortcuts() {
   addEventListener("keydown", (event) => {

@@ -4,6 +4,7 @@ import { RingbackCall, RingbackConnection } from "/web/ringback.js";
 const SESSION = "ringback.voice";
 const WISHED = "ringback.audio";
 const RETRY_MS = 3000;
+const ECHO = "echo"; // what the gateway answers itself
 
 /** What the agent has chosen on this machine: {browser, microphone, speaker, ringer}. */
 export function wishes(agent) {
@@ -99,6 +100,17 @@ export class BrowserAudio extends EventTarget {
     this.stream = stream;
     this.#changed();
     return undefined;
+  }
+
+  /** A call to the gateway's echo; not started yet. It goes over the connection that is there, or one of its own. */
+  async echo(speaker = "") {
+    const own = this.state !== "connected";
+    const connection = own ? new RingbackConnection({ url: "/v1/voice", token: this.#key }) : this.#connection;
+    const element = new Audio();
+    await element.setSinkId?.(speaker).catch(() => {});
+    const call = new RingbackCall({ connection, to: ECHO, stream: this.stream, element, storage: false });
+    call.addEventListener("ended", () => own && connection.close());
+    return call;
   }
 
   async useSpeaker(id) {

@@ -6,12 +6,14 @@ import { who } from "./call.js";
 const EVERY_MS = 4000;
 const HISTORY = "ringback.history";
 const MOST = 100;
+const CLAIMABLE = new Set(["waiting", "scheduled"]);
 
-export function setUp({ desk, api, words }) {
+export function setUp(page) {
+  const { desk, api, words } = page;
   const look = () => {
     if (document.hidden || !desk.agent) return;
     lookAtQueues(desk, api);
-    lookAtCallbacks(desk, api, words);
+    lookAtCallbacks(page);
   };
   setInterval(look, EVERY_MS);
   document.addEventListener("visibilitychange", look);
@@ -42,7 +44,8 @@ function queueRow({ name, waiting, callbacks, oldest_at: oldest, idle }) {
 
 let refused = false; // a node without callbacks
 
-async function lookAtCallbacks(desk, api, words) {
+async function lookAtCallbacks(page) {
+  const { desk, api, words } = page;
   if (refused) return;
   let found;
   try {
@@ -54,15 +57,31 @@ async function lookAtCallbacks(desk, api, words) {
   const served = found.filter(({ queue }) => desk.agent.queues.includes(queue));
   $("callbacks").hidden = !served.length;
   const told = served.map(({ id, name, number, queue, state, not_before: due, attempts }) => ({ id, name, number, queue, state, due, attempts }));
-  fill($("callbacks").querySelector("ul"), [told, words.language], () => told.map((callback) => callbackRow(callback, words)));
+  fill($("callbacks").querySelector("ul"), [told, words.language], () => told.map((callback) => callbackRow(callback, page)));
 }
 
-function callbackRow({ name, number, queue, state, due, attempts }, words) {
+function callbackRow({ id, name, number, queue, state, due, attempts }, page) {
+  const { words } = page;
   const key = `callbacks.${state}`;
+  const who = [name, number].filter(Boolean).join(" · ");
   return el("li", {},
-    el("span", {}, [name, number].filter(Boolean).join(" · ")),
+    el("span", {}, who),
     el("span", { class: "tag" }, words.knows(key) ? words.say(key) : state),
-    el("span", { class: "quiet small" }, [queue, due && timeOfDay(due), attempts ? `${attempts}×` : ""].filter(Boolean).join(" · ")));
+    el("span", { class: "quiet small" }, [queue, due && timeOfDay(due), attempts ? `${attempts}×` : ""].filter(Boolean).join(" · ")),
+    CLAIMABLE.has(state) && el("button", {
+      type: "button",
+      class: "slim",
+      "aria-label": words.say("callbacks.claim_of", { name: who }),
+      onclick: ({ currentTarget }) => claim(id, currentTarget, page),
+    }, words.say("callbacks.claim")));
+}
+
+/** The agent calls this customer next, whoever's turn it was. */
+async function claim(id, button, page) {
+  button.disabled = true;
+  await page.attempt(page.api.send("POST", `/v1/callbacks/${encodeURIComponent(id)}/claim`));
+  button.disabled = false;
+  lookAtCallbacks(page);
 }
 
 function kept() {

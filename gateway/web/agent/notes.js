@@ -1,19 +1,20 @@
 // Notes and the outcome of a call: during it, and in the wrap-up, which counts down.
-import { $, say } from "/web/common/dom.js";
+import { $, fill, say } from "/web/common/dom.js";
 import { count } from "/web/common/clock.js";
 import { shown } from "./call.js";
 
 const DRAFT = "ringback.notes";
-const OUTCOMES = ["resolved", "call_again", "forwarded", "complaint", "order", "wrong_number", "no_answer"];
 const EXTENSION_S = 30;
 
 let was = "";
 let saved = "";
+let about = ""; // the queue of the present or last call
+let asked = "";
+let codes = []; // what that call may have come to; none: in the agent's own words
 
 export function setUp({ desk, attempt, words }) {
-  $("dispositions").replaceChildren(...OUTCOMES.map((outcome) => new Option(outcome)));
   restore();
-  for (const id of ["note", "disposition"]) $(id).addEventListener("input", keepDraft);
+  for (const id of ["note", "disposition", "own-disposition"]) $(id).addEventListener("input", keepDraft);
   $("extend").addEventListener("click", () => attempt(desk.ask({ type: "wrap_up", extend_s: EXTENSION_S })));
   $("save").addEventListener("click", () => save(desk, attempt, words.say));
   $("done").addEventListener("click", async () => {
@@ -21,20 +22,48 @@ export function setUp({ desk, attempt, words }) {
   });
 }
 
-export function show({ desk, attempt, words }) {
+export function show({ desk, api, attempt, words }) {
   const { state, wrap_up_until: until } = desk.agent;
   const wrapping = state === "wrap_up";
   // The time ran out: what was written is kept all the same.
   if (was === "wrap_up" && !wrapping && unsaved()) attempt(desk.ask({ type: "wrap_up", ...written() })).then(clear);
   else if (was === "wrap_up" && !wrapping) clear();
   was = state;
-  $("notes").hidden = !wrapping && !shown(desk);
+  const call = shown(desk);
+  if (call) about = call.queue;
+  $("notes").hidden = !wrapping && !call;
+  if (!$("notes").hidden) lookUpCodes(desk, api, call, words);
+  offerCodes(words);
   $("wrap-left").hidden = $("extend").hidden = $("done").hidden = !wrapping;
   $("save").hidden = wrapping;
   count($("wrap-left").querySelector("time"), { until });
   $("notes").classList.toggle("ring", wrapping);
   if (!wrapping) return;
   say($("saved"), "");
+}
+
+/** The codes are the plan's, which may be another one for the next call. */
+async function lookUpCodes(desk, api, call, words) {
+  const queues = about ? [about] : desk.agent.queues;
+  const wanted = [call?.id ?? "", ...queues].join("\n");
+  if (wanted === asked) return;
+  asked = wanted;
+  const found = await Promise.all(queues.map((name) => api.get(`/v1/queues/${encodeURIComponent(name)}`).catch(() => null)));
+  if (wanted !== asked) return;
+  const lists = found.map((queue) => queue?.rules?.dispositions ?? []);
+  codes = lists.every((list) => list.length) ? [...new Set(lists.flat())] : [];
+  offerCodes(words);
+}
+
+function offerCodes(words) {
+  const chosen = $("disposition").value || kept()[1];
+  $("disposition").hidden = !codes.length;
+  $("own-disposition").hidden = codes.length > 0;
+  fill($("disposition"), [codes, words.language], () => [
+    new Option(words.say("notes.choose"), ""),
+    ...codes.map((code) => new Option(words.knows(`outcome.${code}`) ? words.say(`outcome.${code}`) : code, code)),
+  ]);
+  $("disposition").value = codes.includes(chosen) ? chosen : "";
 }
 
 async function save(desk, attempt, t) {
@@ -46,8 +75,12 @@ async function save(desk, attempt, t) {
   }
 }
 
+function outcome() {
+  return codes.length ? $("disposition").value : $("own-disposition").value.trim();
+}
+
 function written() {
-  const [notes, disposition] = [$("note").value.trim(), $("disposition").value.trim()];
+  const [notes, disposition] = [$("note").value.trim(), outcome()];
   return { ...(notes && { notes }), ...(disposition && { disposition }) };
 }
 
@@ -57,7 +90,7 @@ function unsaved() {
 }
 
 function clear() {
-  $("note").value = $("disposition").value = saved = "";
+  $("note").value = $("disposition").value = $("own-disposition").value = saved = "";
   say($("saved"), "");
   sessionStorage.removeItem(DRAFT);
 }
@@ -65,13 +98,17 @@ function clear() {
 /** A reload loses no notes. */
 function keepDraft() {
   say($("saved"), "");
-  sessionStorage.setItem(DRAFT, JSON.stringify([$("note").value, $("disposition").value]));
+  sessionStorage.setItem(DRAFT, JSON.stringify([$("note").value, outcome(), about]));
+}
+
+function kept() {
+  try {
+    return JSON.parse(sessionStorage.getItem(DRAFT)) ?? ["", "", ""];
+  } catch {
+    return ["", "", ""];
+  }
 }
 
 function restore() {
-  try {
-    [$("note").value, $("disposition").value] = JSON.parse(sessionStorage.getItem(DRAFT)) ?? ["", ""];
-  } catch {
-    sessionStorage.removeItem(DRAFT);
-  }
+  [$("note").value, $("own-disposition").value, about] = kept();
 }

@@ -26,12 +26,16 @@ export function caller(offer, t) {
   return [name, offer.number].filter(Boolean).join(" · ") || t("offer.anonymous");
 }
 
+/** Whether a colleague rings this browser. What rings for a queue says so: its offer is only a moment late, or over. */
+export function asked(audio) {
+  return audio.ringing && !audio.call.headers?.["x-ringback-queue"];
+}
+
 export function show({ desk, audio, devices, words }) {
   show.again = () => show({ desk, audio, devices, words });
   const t = words.say;
   const { offer } = desk;
-  // What rings for a queue says so: its offer is only a moment late, or over.
-  const consulted = !offer && audio.ringing && !audio.call.headers?.["x-ringback-queue"];
+  const consulted = !offer && asked(audio);
   $("offer").hidden = !offer && !consulted;
   if (consulted) return showConsultation(audio.call, t);
   if (!offer) return undefined;

@@ -1,6 +1,23 @@
 // What the pages say, in the reader's language. A catalogue is { key: [English, Japanese, Chinese] }.
 
 export const LANGUAGES = { en: "English", ja: "日本語", zh: "中文" };
+/** What several pages say. */
+const COMMON = {
+  language: ["Language", "言語", "语言"],
+  "login.button": ["Log in", "ログイン", "登录"],
+  "login.wrong": ["This key isn't valid.", "このキーは無効です。", "此密钥无效。"],
+  "login.unreachable": ["The gateway can't be reached.", "ゲートウェイに接続できません。", "无法连接到网关。"],
+  "presence.available": ["Available", "受付可", "可接听"],
+  "line.lost": ["Reconnecting …", "再接続中…", "正在重新连接…"],
+  "state.on_call": ["On a call", "通話中", "通话中"],
+  "call.talking": ["Talking", "通話中", "通话中"],
+  "call.unattended": ["Being transferred", "転送中", "转接中"],
+  "call.conference": ["Conference", "三者通話", "三方通话"],
+  queues: ["Queues", "キュー", "队列"],
+  queue: ["Queue", "キュー", "队列"],
+  callbacks: ["Callbacks", "コールバック", "回呼"],
+  logout: ["Log out", "ログアウト", "退出"],
+};
 const ORDER = Object.keys(LANGUAGES);
 const KEPT = "ringback.language";
 
@@ -16,7 +33,7 @@ export class Words extends EventTarget {
 
   constructor(catalogue) {
     super();
-    this.#catalogue = catalogue;
+    this.#catalogue = { ...COMMON, ...catalogue };
     this.language = language();
   }
 
@@ -57,6 +74,7 @@ export class Words extends EventTarget {
       option.lang = tag;
       select.append(option);
     }
+    this.addEventListener("change", () => (select.value = this.language));
     select.addEventListener("change", () => this.choose(select.value));
   }
 }

@@ -1,8 +1,9 @@
 // The supervisor's wallboard: logs in, follows /v1/live, and shows everything again whenever something has changed.
-import { $, el, say } from "/web/common/dom.js";
+import { $, say } from "/web/common/dom.js";
 import { Api } from "/web/common/api.js";
 import { start as startClock } from "/web/common/clock.js";
-import { forget, kept, logIn } from "/web/common/login.js";
+import { LoginPage, forget, kept } from "/web/common/login.js";
+import { attempt, toast } from "/web/common/toasts.js";
 import { Words } from "/web/common/words.js";
 import * as agents from "./agents.js";
 import * as calls from "./calls.js";
@@ -11,17 +12,15 @@ import { Live } from "./live.js";
 import * as queues from "./queues.js";
 import { CATALOGUE } from "./words.js";
 
-const TOAST_MS = 8000;
-
 const words = new Words(CATALOGUE);
 const t = words.say;
 
-words.offer($("login-language"));
 words.offer($("language"));
 inOurLanguage();
 words.addEventListener("change", inOurLanguage);
 startClock();
 $("logout").addEventListener("click", () => leave());
+const loginPage = new LoginPage(words, enter);
 const login = kept();
 if (login && mayLook(login)) open(login);
 else showLogin();
@@ -37,31 +36,17 @@ function mayLook({ role }) {
 
 function showLogin(problem = "") {
   $("board").hidden = true;
-  $("login").hidden = false;
-  $("login-problem").hidden = !problem;
-  say($("login-problem"), problem);
-  $("login").querySelector("form").onsubmit = enter;
-  $("key").focus();
+  loginPage.show(problem);
 }
 
-async function enter(event) {
-  event.preventDefault();
-  try {
-    const holder = await logIn($("key").value.trim());
-    if (!mayLook(holder)) {
-      forget();
-      showLogin(t("login.role"));
-      return;
-    }
-    $("key").value = "";
-    open(holder);
-  } catch (error) {
-    showLogin(error.status === 401 ? t("login.wrong") : error.status ? error.message : t("login.unreachable"));
-  }
+function enter(holder) {
+  if (mayLook(holder)) return open(holder);
+  forget();
+  return t("login.role");
 }
 
 function open({ key }) {
-  $("login").hidden = true;
+  loginPage.hide();
   $("board").hidden = false;
   const live = new Live(key);
   const listening = new Listening(key, (error) => toast(t("audio.failed", { reason: error.message })));
@@ -83,20 +68,4 @@ function leave(problem = "") {
   forget();
   if (problem) showLogin(problem);
   else location.reload();
-}
-
-async function attempt(promise) {
-  try {
-    await promise;
-    return true;
-  } catch (error) {
-    toast(error.message);
-    return false;
-  }
-}
-
-function toast(text) {
-  const shown = el("p", { class: "toast" }, text);
-  $("toasts").append(shown);
-  setTimeout(() => shown.remove(), TOAST_MS);
 }

@@ -36,7 +36,7 @@ from gateway.storage.journal_store import JournalStore
 from gateway.storage.lease import NodeLease
 from gateway.storage.unsaved import UnsavedEvents
 from gateway.switch.agent_lines import SipAgentLines
-from gateway.switch.callbacks import CallbackDesk, CallbackParts, LoggedNotices
+from gateway.switch.callbacks import CallbackDesk, CallbackParts
 from gateway.switch.control import LegControl
 from gateway.switch.conversation_parts import ConversationParts, ConversationTones
 from gateway.switch.dialling import Addresses, Dialling
@@ -289,7 +289,6 @@ async def node(directory: Path, *, busy: dict[str, int] | None = None) -> AsyncI
             calendars=dict,
             open_player=open_player,
             open_ear=_no_ear,
-            notices=LoggedNotices(),
         )
         callbacks = await stack.enter_async_context(CallbackDesk(parts))
         waiting = WaitingRoomParts(runner, forecasts, music, sounds)

@@ -140,11 +140,12 @@ async def contact_centre(
     rtp_ports: int = 400,
     max_calls: int = 100,
     trunk: UserAgent | None = None,
+    more: str = "",
 ) -> AsyncIterator[Centre]:
     """A node with the queues of `plan.py` and these agents, all logged out.
 
     `browsers`: agents without a phone; `devices`: agents on other phones, with their addresses. `keys`: more
-    API keys, "NAME:ROLE" to the key. `trunk`: who gets the calls to numbers.
+    API keys, "NAME:ROLE" to the key. `trunk`: who gets the calls to numbers. `more`: of the configuration.
     """
     key = new_key()
     admitted = ",".join(
@@ -167,6 +168,7 @@ async def contact_centre(
             environment=variables,
             rtp_ports=rtp_ports,
             max_calls=max_calls,
+            more=more,
         )
         await stack.enter_async_context(gateway)
         yield Centre(gateway, key, phones, stack)

@@ -54,7 +54,7 @@ QUEUES: Final[Mapping[str, str]] = {
     ),
     "everybody": f"{{{_COMMON}, {_SILENT}, strategy: ring_all}}",
     "strict": f"{{{_BARE}, {_SILENT}, wrap_up: 0s, ring: 2s, misses_to_break: 1}}",
-    "notes": f"{{{_BARE}, {_SILENT}, wrap_up: 1h}}",
+    "notes": f"{{{_BARE}, {_SILENT}, wrap_up: 1h, dispositions: [resolved, call_again, sold the moon]}}",
     "busy": (
         f"{{{_BARE}, {_SILENT}, wrap_up: 0s, ring: 1500ms, retry: 500ms, misses_to_break: 0, rejoin: 0s}}"
     ),

@@ -159,6 +159,30 @@ async def test_an_outcome_can_be_given_during_the_call(
     assert (answer.status_code, floor.offers.notes) == (200, [("ann", "call_again", "")])
 
 
+@pytest.mark.parametrize(
+    ("plan", "status"),
+    [
+        ({"billing": ("resolved", "sold"), "sales": ("won",)}, 422),
+        ({"billing": ("resolved", "sold")}, 200),  # sales has no list: whatever the agent writes
+        ({"billing": ("resolvd",), "sales": ("won",)}, 200),
+    ],
+)
+async def test_an_outcome_is_one_of_the_queues_own(
+    supervisor: httpx.AsyncClient, floor: FakeFloor, plan: dict[str, tuple[str, ...]], status: int
+) -> None:
+    floor.queueing.dispositions.update(plan)
+    shown = (await supervisor.get("/v1/queues/billing")).json()["rules"]["dispositions"]
+
+    answer = await supervisor.put(f"{ANN}/wrap-up", json={"disposition": "resolvd"})
+
+    assert shown == list(plan["billing"])
+    assert answer.status_code == status
+    if status == 422:
+        told = "'resolvd' is no disposition of ann's queues; did you mean 'resolved'?"
+        assert answer.json()["detail"] == told
+        assert floor.offers.notes == []
+
+
 async def test_an_offer_shows_who_calls_before_it_is_taken(
     supervisor: httpx.AsyncClient, floor: FakeFloor
 ) -> None:

@@ -86,4 +86,15 @@ async def test_the_document_is_served(client: httpx.AsyncClient) -> None:
     response = await client.get("/openapi.json")
 
     assert response.json()["info"]["title"] == "Ringback"
-    assert (await client.get("/docs")).status_code == 200
+
+
+async def test_the_page_that_shows_it_takes_nothing_from_another_host(client: httpx.AsyncClient) -> None:
+    page = await client.get("/docs/")
+    parts = [
+        await client.get(f"/docs/{name}") for name in ("swagger-ui-bundle.js", "swagger-ui.css", "docs.js")
+    ]
+
+    assert "://" not in page.text
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert [part.status_code for part in parts] == [200, 200, 200]
+    assert (await client.get("/docs/redoc.standalone.js")).status_code == 404

@@ -61,6 +61,7 @@ queues:
     retry: 10s
     misses_to_break: 2
     wrap_up: 30s
+    dispositions: [resolved, call again]
     sticky: 40s
     service_level: 30s
     short_abandon: 3s
@@ -127,6 +128,7 @@ def test_every_key_of_a_queue_reaches_its_settings(tmp_path: Path) -> None:
         retry_s=10.0,
         misses_to_break=2,
         wrap_up_s=30.0,
+        dispositions=("resolved", "call again"),
         sticky_s=40.0,
         service_level_s=30.0,
         short_abandon_s=3.0,
@@ -291,6 +293,8 @@ def test_the_guide_names_every_key() -> None:
 
 
 SETTING_FAULTS = [
+    ("dispositions: [sold, sold]", "'sold' is in 'dispositions' twice"),
+    ('dispositions: [""]', "'dispositions' is a list of texts of 1 to 64 characters"),
     ("strategy: longest_idel", "'strategy' is one of "),
     ("strategi: random", "queue 'q' has no 'strategi'; did you mean 'strategy'?"),
     ("capacity: lots", "'capacity' is a whole number from 1 to 100000, not 'lots'"),
