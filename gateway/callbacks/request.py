@@ -98,8 +98,8 @@ class Callback:
         return replace(self, attempts=self.attempts + 1, last_tried_at=at)
 
     def came_out(self, outcome: DialOutcome) -> Callback:
-        """The try is over."""
-        return replace(self, last_outcome=outcome)
+        """The try is over, and with it the time that was chosen."""
+        return replace(self, last_outcome=outcome, not_before=None)
 
     def details(self) -> dict[str, Any]:
         """For the journal: everything that a restart needs, as plain JSON."""

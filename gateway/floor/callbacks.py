@@ -48,6 +48,6 @@ class LiveCallbacks:
             callback=pending.callback,
             state=pending.state,
             position=self._runner.position(pending.callback.id),
-            not_before=pending.due_at if waits else None,
+            not_before=self._desk.times.wall_of(pending.due_at) if waits else None,
             agents=() if entry is None else entry.agents,
         )

@@ -289,7 +289,11 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class HoldCallbacks:
-    """The node stops: callbacks that wait aren't offered to anybody any more."""
+    """Callbacks that wait aren't offered to anybody, since nobody could be called: the node stops, or a try
+    couldn't be stored. With `held` False they are again.
+    """
+
+    held: bool = True
 
 
 @dataclass(frozen=True, slots=True)

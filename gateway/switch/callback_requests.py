@@ -18,6 +18,7 @@ from gateway.faults import point
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import JournalKind
 from gateway.queues.signals import BecomeCallback, Enqueue, Leave, Leaving, Postpone
+from gateway.switch.callback_book import CLEARING_S
 from gateway.switch.callback_limits import CallbackLimits
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 HELD_S: Final = 60.0
 """Who asks for a callback is on the line still, and isn't dialled: so long at most, if we crash meanwhile."""
-
-CLEARING_S: Final = 4.0
-"""And not in the seconds after, while their phone lets go of the call."""
 
 
 @dataclass(frozen=True, slots=True)

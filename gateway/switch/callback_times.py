@@ -94,7 +94,13 @@ class CallbackTimes:
         """
         ahead_s = self._ahead_s()
         wall = max(not_before + ahead_s, callback.not_before or 0.0, self._utc())
-        return self._policy(callback.queue).allowed_from(wall, callback.number.zones) - ahead_s
+        allowed = self._policy(callback.queue).allowed_from(wall, callback.number.zones)
+        # Not a rounding error too early, or the hours wouldn't have begun.
+        return allowed - ahead_s + (0.001 if allowed > wall else 0.0)
+
+    def wall_of(self, at: float) -> float:
+        """A moment of the engine's clock on the wall's, for people."""
+        return round(at + self._ahead_s(), 3)
 
     def may_call_now(self, callback: Callback) -> bool:
         """Whether the calling hours where the customer is allow it."""

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import structlog
 
@@ -44,6 +44,8 @@ from gateway.switch.queue_sounds import QueueSounds
 from gateway.switch.queueing import QueueParts
 
 log = structlog.get_logger(__name__)
+
+STORAGE_LOOK_S: Final = 0.5
 
 GoOn = Callable[[OutboundLeg, LiveCall, Target], Awaitable[None]]
 """Carries on somebody whom we called and who has answered."""
@@ -96,6 +98,7 @@ class CallbackDesk:
         self._parts = parts
         self._tasks = asyncio.TaskGroup()
         self._running: set[asyncio.Task[None]] = set()
+        self._draining = False
         self._visits: QueueParts | None = None
         self._go_on: GoOn | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -105,6 +108,7 @@ class CallbackDesk:
         await self._tasks.__aenter__()
         self._unsubscribe = self.conversations.live_calls.subscribe(self._call_changed)
         self._watching.append(self._tasks.create_task(self.times.watch(self.reschedule)))
+        self._watching.append(self._tasks.create_task(self._watch_storage()))
         if self._parts.history is not None:
             self._watching.append(self._tasks.create_task(self._limits.recall(self._parts.history)))
         return self
@@ -125,6 +129,7 @@ class CallbackDesk:
         """The node stops: no callback is offered any more, all of them wait for the next start. Returns when
         the customers who are being called, or talk, are done; cancelled, it leaves them as they are.
         """
+        self._draining = True
         self.runner.post(HoldCallbacks())
         while self._running:
             await asyncio.wait(set(self._running))
@@ -186,6 +191,18 @@ class CallbackDesk:
         """The customer waits on the line again."""
         pending.stand_down()
         self.book.close(pending, remember=False)
+
+    async def _watch_storage(self) -> None:
+        """While a try couldn't be stored, no agent is asked to take one."""
+        held = False
+        while True:
+            await asyncio.sleep(STORAGE_LOOK_S)
+            if not self._draining and held is self.runner.stores:
+                held = not held
+                log.warning(
+                    "callbacks_held" if held else "callbacks_released", pending=len(self.book.pending())
+                )
+                self.runner.post(HoldCallbacks(held))
 
     def _call_changed(self, change: CallChanged) -> None:
         if change.call is None:

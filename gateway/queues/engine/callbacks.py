@@ -54,10 +54,10 @@ def postpone(floor: Floor, place: Place, not_before: float) -> None:
     floor.stale[place] = None
 
 
-def hold(floor: Floor) -> None:
-    """None of them is offered from now on; who is asked already may still take it."""
+def hold(floor: Floor, held: bool) -> None:
+    """None of them is offered from now on, or all are again; who is asked already may still take one."""
     for line in floor.lines.values():
-        line.holds_callbacks = True
+        line.holds_callbacks = held
         floor.stale.update(dict.fromkeys(place for place in line.order if place.in_callback))
 
 

@@ -169,7 +169,7 @@ class QueueEngine:
             case Configure():
                 configuring.configure(floor, event.queues)
             case HoldCallbacks():
-                callbacks.hold(floor)
+                callbacks.hold(floor, event.held)
             case Tick():
                 pass
             case Ring() | Accept() | OfferMissed() | Joined() | JoinFailed():

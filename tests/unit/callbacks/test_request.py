@@ -51,7 +51,7 @@ def test_a_try_is_counted_and_its_outcome_kept() -> None:
     over = tried.came_out(DialOutcome.BUSY)
 
     assert (tried.attempts, tried.last_tried_at) == (1, 170.0)
-    assert (over.last_outcome, over.not_before) == (DialOutcome.BUSY, ASKED.not_before)
+    assert (over.last_outcome, over.not_before) == (DialOutcome.BUSY, None)
 
 
 def test_a_refusal_says_why() -> None:
