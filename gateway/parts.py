@@ -21,6 +21,7 @@ from gateway.api.handoffs import HandoffSlot
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk, ReportParts
 from gateway.api.server import HttpServer
+from gateway.api.surveys import SurveySlot
 from gateway.api.voice import VoiceDesk
 from gateway.api.webhooks import WebhookSlot
 from gateway.call.leg import CallLeg
@@ -85,6 +86,7 @@ class Desks:
     reports: ReportDesk = field(default_factory=ReportDesk)
     voice: VoiceDesk = field(default_factory=VoiceDesk)
     handoffs: HandoffSlot = field(default_factory=HandoffSlot)
+    surveys: SurveySlot = field(default_factory=SurveySlot)
     webhooks: WebhookSlot = field(default_factory=WebhookSlot)
 
 
@@ -188,6 +190,7 @@ async def http_server(
         voice=desks.voice,
         handoffs=desks.handoffs,
         webhooks=desks.webhooks,
+        surveys=desks.surveys,
         origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
@@ -293,6 +296,7 @@ def _webrtc_settings(settings: Settings) -> WebRtcSettings:
         opus_complexity=voice.opus_complexity,
         resume_s=voice.resume_s,
         media_timeout_s=voice.media_timeout_s,
+        consent_timeout_s=voice.consent_timeout_s,
         native_socket=voice.native_socket == "auto",
     )
 

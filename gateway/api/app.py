@@ -23,6 +23,7 @@ from gateway.api import openapi, problems, web
 from gateway.api import queues as queue_routes
 from gateway.api import recordings as recording_routes
 from gateway.api import reports as report_routes
+from gateway.api import surveys as survey_routes
 from gateway.api import voice as voice_routes
 from gateway.api import webhooks as webhook_routes
 from gateway.api.auth import Keyring
@@ -33,6 +34,7 @@ from gateway.api.limits import BodyLimit
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk
 from gateway.api.sockets import Gate
+from gateway.api.surveys import SurveySlot
 from gateway.api.voice import VoiceDesk
 from gateway.api.webhooks import WebhookSlot
 from gateway.version import VERSION
@@ -55,6 +57,7 @@ def create_app(
     voice: VoiceDesk | None = None,
     handoffs: HandoffSlot | None = None,
     webhooks: WebhookSlot | None = None,
+    surveys: SurveySlot | None = None,
     origins: Sequence[str] = (),
 ) -> FastAPI:
     """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`.
@@ -81,6 +84,7 @@ def create_app(
     app.include_router(report_routes.routes(reports or ReportDesk(), keyring))
     app.include_router(call_routes.routes(floor, keyring))
     app.include_router(handoff_routes.routes(handoffs or HandoffSlot(), keyring))
+    app.include_router(survey_routes.routes(surveys or SurveySlot(), keyring))
     app.include_router(webhook_routes.routes(webhooks or WebhookSlot(), keyring))
     app.include_router(callback_routes.routes(floor, keyring))
     app.include_router(recording_routes.routes(floor, keyring))

@@ -24,6 +24,7 @@ from gateway.errors import RingbackError
 from gateway.handoff.content import Content, sealed
 from gateway.handoff.envelope import Envelope
 from gateway.handoff.guard import PinGuard
+from gateway.handoff.looking_back import key_of, last_contact
 from gateway.handoff.tokens import TokenKey, sign_handoff
 
 log = structlog.get_logger(__name__)
@@ -83,7 +84,7 @@ class Shelf(Protocol):
     async def get(self, handoff: str) -> Kept | None: ...
     async def take_pin(self, pin: str, change: Change) -> Kept | None: ...
     async def newest_of_number(self, number: str, since: datetime, now: datetime) -> Kept | None: ...
-    async def previous_of_customer(self, customer: str, before: Envelope) -> Kept | None: ...
+    async def latest_of(self, customer: str, but: str) -> Sequence[Kept]: ...
     async def change(
         self, handoff: str, apply: Callable[[Envelope], Envelope], change: Change
     ) -> Envelope | None: ...
@@ -204,12 +205,13 @@ class HandoffDesk:
         self.note(kept.envelope.id, Change(now, f"call:{call_id}", "matched", {"by": "ani"}))
         return kept.envelope
 
-    async def last_contact(self, envelope: Envelope) -> Envelope | None:
-        """The customer's envelope before this one."""
-        if not envelope.customer_id:
+    async def last_contact(self, envelope: Envelope) -> dict[str, Any] | None:
+        """What came of the last time that somebody talked with this customer (`looking_back`)."""
+        customer = key_of(envelope)
+        if not customer:
             return None
-        kept = await self._shelf.previous_of_customer(envelope.customer_id, envelope)
-        return None if kept is None else kept.envelope
+        found = await self._shelf.latest_of(customer, envelope.id)
+        return last_contact(kept.envelope for kept in found)
 
     # ---- changes, in the background
 

@@ -84,6 +84,10 @@ QUEUES: Final[Mapping[str, str]] = {
         "slots: {calendar: always, length: 5m}, "
         "phrases: {en: [call me back, please call me back]}}}"
     ),
+    "surveyed": (
+        f'{{{_COMMON}, {_SILENT}, keys: {{"5": chat}}, survey: after-call, survey_link: true, '
+        "record: {when: always, consent: false, format: wav}}"
+    ),
     "recorded": f"{{{_COMMON}, {_SILENT}, record: {{when: always, consent: false, format: wav}}}}",
 }
 
@@ -118,6 +122,7 @@ _CATALOGUE: Final = """\
 catalogue: en
 texts:
   ringback.queue.next: {play: 500.wav}
+  ringback.queue.chat_sent: {play: 2200.wav}
   ringback.queue.position: {play: 500.wav}
   ringback.callback.confirm: {play: 1300.wav}
   ringback.callback.enter: {play: 850.wav}
@@ -133,6 +138,25 @@ texts:
   ringback.callback.kept_at: {play: 2300.wav}
 """
 
+
+_SURVEYS: Final = """\
+---
+surveys:
+  after-call:
+    ask: [nps, csat, comment]
+    nps: {play: 1300.wav}
+    csat: {play: 1700.wav}
+    comment: {play: 2000.wav}
+    thanks: {play: 2600.wav}
+  short: {ask: nps, nps: {play: 1300.wav}, thanks: false}
+---
+flow: rate
+start: ask
+nodes:
+  ask: {survey: short, next: thanks, declined: end, error: end}
+  thanks: {play: 2600.wav, next: end}
+  end: {hangup: normal_clearing}
+"""
 
 LEAVE_NUMBER: Final = "299"
 """What a caller dials to leave a request for a callback in the queue `calling`, without waiting."""
@@ -182,5 +206,5 @@ def write_plan(directory: Path, agents: Mapping[str, str]) -> Path:
     lines.append(f'  - {{dnis: "{LEAVE_NUMBER}", flow: leave}}')
     lines.append(f'  - {{dnis: "{ASK_NUMBER}", flow: ask}}')
     flows = "".join(_FLOW.format(name=name) for name in QUEUES) + _LEAVE
-    (directory / "plan.yaml").write_text("\n".join(lines) + "\n" + flows + _CATALOGUE, "utf-8")
+    (directory / "plan.yaml").write_text("\n".join(lines) + "\n" + flows + _SURVEYS + _CATALOGUE, "utf-8")
     return directory
