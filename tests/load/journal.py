@@ -36,8 +36,6 @@ from gateway.storage.reports import fold
 from gateway.storage.unsaved import UnsavedEvents
 from gateway.switch.restoring import Remains, restore
 from monitoring.metrics import Metrics
-from tests.integration.gateway import Gateway
-from tests.integration.queues.plan import write_plan
 
 CALLERS: Final = (1, 20, 200)
 EVENTS_A_CALLER: Final = 50
@@ -77,7 +75,7 @@ async def run(directory: Path, console: Console) -> list[dict[str, Any]]:
         rates = (f"{line.events_a_second:.0f}", f"{line.p50_ms:.2f}", f"{line.p99_ms:.2f}")
         table.add_row(name, str(line.events), *rates, f"{line.ratio:.1f}")
     console.print(table)
-    reads = [*await _node_restarts(directory), await _restart(directory), await _report(directory)]
+    reads = [await _restart(directory), await _report(directory)]
     table = Table(
         "reading", "rows", "seconds", title="What a restart and a report read", title_justify="left"
     )
@@ -133,39 +131,6 @@ def _durability_of(callers: int, took: list[float], whole_s: float, floor: Durab
     p50_ms, p99_ms = took[len(took) // 2] * 1000, took[len(took) * 99 // 100] * 1000
     ratio = 1.0 if floor is None else p50_ms / floor.p50_ms
     return Durability(callers, len(took), len(took) / whole_s, p50_ms, p99_ms, ratio)
-
-
-async def _node_restarts(directory: Path) -> list[Reading]:
-    """A whole node, from the start of its process until it is ready: with nothing, and with callbacks."""
-    plan = write_plan(directory / "dialplan", {"ann": "sip:ann@127.0.0.1:9"})
-    found = []
-    for pending in (None, 0, OPEN_ENTRIES):  # the first start synthesises prompts
-        if pending:
-            await _leave_callbacks(directory / "node" / "var" / "ringback.db", pending)
-        began = time.perf_counter()
-        gateway = Gateway(directory / "node", dialplan=plan, log_level="warning")
-        async with gateway:
-            took_s = time.perf_counter() - began
-            waiting = await gateway.metric("ringback_callbacks", queue="calling")
-        if pending is not None:
-            found.append(Reading("callbacks of a node that starts, until it is ready", int(waiting), took_s))
-    return found
-
-
-async def _leave_callbacks(path: Path, count: int) -> None:
-    """As a killed node leaves them."""
-    database = Database.open(SecretStr(f"sqlite:///{path}"), durable=True)
-    store = JournalStore(database, "test")
-    first, start = await store.last_id() + 1, datetime.now(UTC)
-    events = []
-    for number in range(count):
-        about = {"number": f"+4930{number:07d}", "zones": ["Europe/Berlin"], "callback": True}
-        details = {**DETAILS, **about, "context": {"order": f"A-{number}"}}
-        at, entry = start + timedelta(milliseconds=number), f"callback-{number}"
-        event = JournalEvent(at, JournalKind.JOINED, "calling", entry, entry, details=details)
-        events.append(StoredEvent("test", first + number, event))
-    await store.write(events)
-    await database.close()
 
 
 async def _restart(directory: Path) -> Reading:
