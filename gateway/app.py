@@ -122,7 +122,7 @@ class _Node:
         overrides = await parts.calendar_overrides(settings)
         webhooks = await enter(durable.webhooks(settings, metrics))
         journal = await enter(durable.journal(settings, metrics, health, webhooks.wake))
-        envelopes = await enter(parts.handoffs(settings, webhooks.subscriptions, webhooks.wake))
+        envelopes = await enter(parts.handoffs(settings, webhooks.subscriptions, webhooks.wake, metrics))
         desks.handoffs.desk = envelopes
         desks.webhooks.desk = WebhookDesk(
             settings.webhooks.endpoints, webhooks.outbox, webhooks.wake, SystemClock(), settings.node.name
@@ -162,7 +162,7 @@ class _Node:
         )
         centre.door.browsers = await enter(
             parts.voice_endpoint(
-                settings, engine, bridge, switchboard.accept, metrics, desks.voice, envelopes.token_key
+                settings, engine, bridge, switchboard.accept, metrics, desks.voice, envelopes
             )
         )
         centre.door.dialler = sip

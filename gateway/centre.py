@@ -137,6 +137,7 @@ class ContactCentre:
     act: MakeActions
     plan: PlanInForce
     originations: Originations
+    metrics: Metrics
 
     @property
     def live_calls(self) -> LiveCalls:
@@ -320,6 +321,7 @@ async def contact_centre(
             act=act,
             plan=plan,
             originations=originations,
+            metrics=metrics,
         )
         async with asyncio.TaskGroup() as tasks:
             background = [

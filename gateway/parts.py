@@ -37,6 +37,7 @@ from gateway.dialplan.versions import Loaded, VersionStore
 from gateway.errors import StartupError
 from gateway.handoff.desk import HandoffDesk, HandoffRules
 from gateway.handoff.keyfile import secret_at
+from gateway.handoff.peers import TrustedPeers
 from gateway.handoff.telling import handoff_deliveries
 from gateway.handoff.tokens import TokenKey, TokenVerifier
 from gateway.queues.reports import thresholds_of
@@ -202,7 +203,7 @@ async def http_server(
 
 @asynccontextmanager
 async def handoffs(
-    settings: Settings, subscriptions: Subscriptions, delivering: Callable[[], None]
+    settings: Settings, subscriptions: Subscriptions, delivering: Callable[[], None], metrics: Metrics
 ) -> AsyncIterator[HandoffDesk]:
     """Envelopes, on connections that wait for the disk: what was handed over is kept; after `call_log`."""
     database = Database.open(settings.database_url, durable=True)
@@ -215,9 +216,11 @@ async def handoffs(
             pin_ttl=timedelta(seconds=settings.handoff.pin_ttl_s),
             ani_window=timedelta(seconds=settings.handoff.ani_window_s),
             retention=timedelta(days=settings.handoff.keep_days),
+            number_pools=settings.handoff.number_pools,
+            lend=timedelta(seconds=settings.handoff.lend_s),
         )
         store = HandoffStore(database, partial(handoff_deliveries, subscriptions), delivering)
-        desk = HandoffDesk(store, SystemClock(), secret, rules)
+        desk = HandoffDesk(store, SystemClock(), secret, rules, metrics.handed_over)
         try:
             async with background(desk.run()):
                 yield desk
@@ -240,7 +243,7 @@ async def voice_endpoint(
     on_call: Callable[[WebRtcLeg], None],
     metrics: Metrics,
     desk: VoiceDesk,
-    handoff_key: TokenKey,
+    envelopes: HandoffDesk,
 ) -> AsyncIterator[WebRtcEndpoint]:
     """Calls from apps, as long as the block lasts; then `desk` refuses them."""
     clock = SystemClock()
@@ -253,8 +256,8 @@ async def voice_endpoint(
         epoch_s=lambda: clock.utc().timestamp(),
     )
     secret = settings.voice.app_secret
-    keys = [*_app_keys(settings), handoff_key]
-    desk.verifier = TokenVerifier(keys, lambda: clock.utc().timestamp())
+    keys = [*_app_keys(settings), envelopes.token_key]
+    desk.verifier = TokenVerifier(keys, lambda: clock.utc().timestamp(), envelopes.used_tokens)
     if secret is not None and settings.voice.sample_page:
         desk.sample_secret = secret.get_secret_value()
     async with endpoint:
@@ -384,6 +387,7 @@ def services(
         world=lambda: (centre.facts(), overrides.states()),
         live_calls=centre.live_calls,
         handoffs=envelopes,
+        peers=TrustedPeers(settings.handoff.trusted_peers, settings.handoff.headers_in),
     )
 
 

@@ -158,6 +158,10 @@ class Offers(Protocol):
         """
         ...
 
+    def screened(self, offer: str) -> None:
+        """A desktop was sent this offer, with what is known of the caller."""
+        ...
+
     def desktop_opened(self, agent: str) -> None:
         """A desktop of this agent has connected; there may be several."""
         ...

@@ -69,6 +69,7 @@ class SipLeg:
         local: Party,
         headers: Mapping[str, str],
         inband: str = "auto",
+        source: str = "",
     ) -> None:
         self._engine = engine
         self._bridge = bridge
@@ -79,6 +80,7 @@ class SipLeg:
         self._headers = headers
         self._network_id = ""
         self._inband = inband
+        self._source = source
         self._audio = Port(leg_id)
         self._state = LegState.TRYING
         self._answer_sent = False
@@ -141,6 +143,11 @@ class SipLeg:
     @property
     def headers(self) -> Mapping[str, str]:
         return self._headers
+
+    @property
+    def source(self) -> str:
+        """The IP address that the INVITE came from (inbound)."""
+        return self._source
 
     @property
     def state(self) -> LegState:

@@ -227,6 +227,7 @@ class FakeOffers:
         self.answers: list[tuple[str, str, str]] = []
         self.notes: list[tuple[str, str, str]] = []
         self.desktops: list[str] = []
+        self.screens: list[str] = []
         self.outcomes: dict[str, str] = {}
         self.phone_only = False
 
@@ -239,6 +240,9 @@ class FakeOffers:
     def end(self, agent: str) -> None:
         del self.open[agent]
         self._queueing.set_agent(agent, state=AgentState.IDLE, entry=None)
+
+    def screened(self, offer: str) -> None:
+        self.screens.append(offer)
 
     def offer(self, agent: str) -> OfferView | None:
         return self.open.get(agent)

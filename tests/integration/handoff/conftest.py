@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.api.auth import hash_of, new_key
 from tests.integration.gateway import Gateway
-from tests.integration.handoff.plan import write_plan
+from tests.integration.handoff.plan import POOL, write_plan
+from tests.integration.handoff.register import CustomerRegister
+from tests.integration.peers.ports import LOOPBACK
 from tests.integration.peers.ua import UserAgent
 from tests.integration.queues.centre import Agent, Centre
 
+TRUSTED = "127.0.0.2"
+"""Where the PBX calls from whose headers count."""
+SIGNING = Ed25519PrivateKey.generate()
+"""The bank's: the node has the public half of it, as `bank-1`."""
+SECRET = "the bank's older secret, long enough for HS256"
+MORE = """
+[voice]
+addresses = ["{loopback}"]
+udp_ports = [0, 0]
+
+[handoff]
+number_pools = {{ web = {pool}, one = ["5009"] }}
+trusted_peers = ["{trusted}"]
+headers_in = {{ "X-Account" = "account" }}
+app_keys = [
+  {{ id = "bank-1", app = "bank", algorithm = "EdDSA", key = {public} }},
+  {{ id = "bank-0", app = "bank", algorithm = "HS256", key = {secret} }},
+]
+"""
 BANK_KEY = new_key()
 SHOP_KEY = new_key()
 
@@ -26,14 +50,16 @@ async def shared_centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
             name: Agent(name, await stack.enter_async_context(await UserAgent.open(name)))
             for name in ("ann", "ben")
         }
-        plan = write_plan(directory / "dialplan", {agent.id: agent.phone.uri for agent in phones.values()})
+        register = await stack.enter_async_context(CustomerRegister())
+        addresses = {agent.id: agent.phone.uri for agent in phones.values()}
+        plan = write_plan(directory / "dialplan", addresses, register.host)
         keys = (
             f"boss:admin:{hash_of(key)}",
             f"bank:app:{hash_of(BANK_KEY)}",
             f"shop:app:{hash_of(SHOP_KEY)}",
         )
         environment = {"RINGBACK_HTTP__API_KEYS": ",".join(keys)}
-        gateway = Gateway(directory / "gateway", dialplan=plan, environment=environment)
+        gateway = Gateway(directory / "gateway", dialplan=plan, environment=environment, more=_more())
         await stack.enter_async_context(gateway)
         yield Centre(gateway, key, phones, stack)
 
@@ -42,3 +68,14 @@ async def shared_centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 async def centre(shared_centre: Centre) -> AsyncIterator[Centre]:
     yield shared_centre
     await shared_centre.clear()
+
+
+def _more() -> str:
+    public = SIGNING.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return MORE.format(
+        loopback=LOOPBACK,
+        pool=json.dumps(POOL),
+        trusted=TRUSTED,
+        public=json.dumps(public),
+        secret=json.dumps(SECRET),
+    )
