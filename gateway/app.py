@@ -145,6 +145,7 @@ class _Node:
                 journal.remains,
                 webhooks.subscriptions,
                 open_listener,
+                envelopes,
             )
         )
         services = parts.services(settings, engine, bridge, writer, metrics, overrides, centre, envelopes)

@@ -24,6 +24,7 @@ from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import RecordingFormat
 from gateway.errors import DialError, RingbackError
+from gateway.handoff.desk import HandoffDesk
 from gateway.queues.engine import QueueEngine
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import Journal, JournalKind
@@ -193,12 +194,13 @@ async def contact_centre(
     remains: Remains = NOTHING,
     subscriptions: Subscriptions | None = None,
     open_listener: OpenListener | None = None,
+    envelopes: HandoffDesk | None = None,
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
     `history`: the journal of before, for today's figures. `calendars`: those set by hand. `remains`: what the
     last run left open. `subscriptions`: what webhooks are told. `open_listener`: hears callers, where speech
-    is understood.
+    is understood. `envelopes`: what is known of customers.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
@@ -228,7 +230,7 @@ async def contact_centre(
             return player
 
         offers = await stack.enter_async_context(OfferDesk(runner, lines, open_player_to))
-        runner.observe(Journeys(offers).observe)
+        runner.observe(Journeys(offers, envelopes).observe)
         music = MusicOnHold(bridge, open_player, loop.time)
         stack.callback(music.close)
         addresses = Addresses(settings.sip.outbound)
@@ -274,6 +276,7 @@ async def contact_centre(
                     calendars=calendars,
                     open_player=open_player_to,
                     open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
+                    envelopes=envelopes,
                 )
             )
         )

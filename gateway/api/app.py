@@ -15,6 +15,7 @@ from gateway.api import callbacks as callback_routes
 from gateway.api import calls as call_routes
 from gateway.api import desktop as desktop_routes
 from gateway.api import dialplans as dialplan_routes
+from gateway.api import escalations as escalation_routes
 from gateway.api import handoffs as handoff_routes
 from gateway.api import health as health_routes
 from gateway.api import live as live_routes
@@ -81,6 +82,7 @@ def create_app(
     app.include_router(report_routes.routes(reports or ReportDesk(), keyring))
     app.include_router(call_routes.routes(floor, keyring))
     app.include_router(handoff_routes.routes(handoffs or HandoffSlot(), keyring))
+    app.include_router(escalation_routes.routes(handoffs or HandoffSlot(), floor, keyring))
     app.include_router(webhook_routes.routes(webhooks or WebhookSlot(), keyring))
     app.include_router(callback_routes.routes(floor, keyring))
     app.include_router(recording_routes.routes(floor, keyring))

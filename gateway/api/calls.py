@@ -291,7 +291,7 @@ def _add_operations(router: APIRouter, desk: FloorDesk, keyring: Keyring) -> Non
 
     @router.post("/{call}/press", summary="Press keys, for whomever the agent talks with.", **described)
     async def press(call: CallId, body: operations.PressBody, holder: Holder = actor) -> CallFound | Response:
-        return await act(call, operations.Press(type="press", **dict(body)), holder)
+        return await act(call, operations.Press(type="press", keys=body.keys), holder)
 
     @router.post("/{call}/supervise", summary="Listen, whisper to the agent, join, or stop.", **described)
     async def supervise(

@@ -25,7 +25,7 @@ from gateway.storage.database import StorageError
 
 log = structlog.get_logger(__name__)
 
-_AWAY = "the database doesn't answer: the log says why"
+AWAY = "the database doesn't answer: the log says why"
 _AUDIENCES = {
     Role.APP: Audience.ADMIN,  # it is their own: they wrote it
     Role.AGENT: Audience.AGENT,
@@ -119,7 +119,7 @@ def routes(slot: HandoffSlot, keyring: Keyring) -> APIRouter:
                 raise HTTPException(404, f"there is no handoff '{handoff}'")
             changes = await desk.changes(handoff)
         except StorageError as error:
-            raise HTTPException(503, _AWAY) from error
+            raise HTTPException(503, AWAY) from error
         return HandoffFound(
             id=handoff,
             app=kept.app,
@@ -192,7 +192,7 @@ async def _hand_over(desk: HandoffDesk, request: HandoffRequest, app: str) -> Op
     except (PinTaken, NoNumberFree) as taken:
         raise HTTPException(503, str(taken)) from taken
     except StorageError as error:
-        raise HTTPException(503, _AWAY) from error
+        raise HTTPException(503, AWAY) from error
 
 
 def _context(kept: Kept, holder: auth.Holder, desk: HandoffDesk) -> dict[str, Any]:

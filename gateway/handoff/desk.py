@@ -22,7 +22,7 @@ import structlog
 from gateway.clock import Clock
 from gateway.errors import RingbackError
 from gateway.handoff.content import Content, sealed
-from gateway.handoff.envelope import Envelope
+from gateway.handoff.envelope import Envelope, StepKind, step
 from gateway.handoff.guard import PinGuard
 from gateway.handoff.numbers import canonical
 from gateway.handoff.tokens import TokenKey, UsedTokens, sign_handoff
@@ -315,6 +315,15 @@ class HandoffDesk:
             self.count("dnis", "unknown")
             return None
         return self._matched(kept.envelope, "dnis", call_id)
+
+    def offer_chat(self, handoff: str, url: str, *, by: str) -> None:
+        """The customer is to be sent a link to go on in writing: webhooks are told, who send it."""
+        now = self.utc()
+        said = step(StepKind.CHAT, now, "was offered to go on in a chat", by)
+        details = {"url": url}
+        self.change(
+            handoff, lambda envelope: envelope.with_steps(said), Change(now, by, "chat_offered", details)
+        )
 
     async def last_contact(self, envelope: Envelope) -> Envelope | None:
         """The customer's envelope before this one."""

@@ -145,6 +145,20 @@ class CallContext:
         self._log.info("handoff_headers_ignored", source=source)
         return Carried()
 
+    async def take_up(self, handoff: str) -> None:
+        """The envelope of a customer whom we have called back. Never raises, and never takes long."""
+        if self._desk is None or not handoff:
+            return
+        try:
+            async with asyncio.timeout(FIND_LIMIT_S):
+                kept = await self._desk.get(handoff)  # it is theirs still, however long ago they asked
+        except (RingbackError, TimeoutError) as error:
+            self._log.error("handoff_not_looked_up", error=str(error) or "the database is slow")
+            return
+        if kept is not None:
+            self._matched, self._stored = Matched(kept.envelope, Match.CALLBACK), kept.envelope.id
+            self._desk.note(self._stored, Change(self._now(), self._source, "matched", {"by": "callback"}))
+
     # ---- what is seen
 
     def plan_view(self) -> Mapping[str, Any]:

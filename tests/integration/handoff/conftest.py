@@ -27,7 +27,6 @@ SECRET = "the bank's older secret, long enough for HS256"
 MORE = """
 [voice]
 addresses = ["{loopback}"]
-udp_ports = [0, 0]
 
 [handoff]
 number_pools = {{ web = {pool}, one = ["5009"] }}
@@ -58,7 +57,11 @@ async def shared_centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
             f"bank:app:{hash_of(BANK_KEY)}",
             f"shop:app:{hash_of(SHOP_KEY)}",
         )
-        environment = {"RINGBACK_HTTP__API_KEYS": ",".join(keys)}
+        customer = await stack.enter_async_context(await UserAgent.open("customer"))
+        environment = {
+            "RINGBACK_HTTP__API_KEYS": ",".join(keys),
+            "RINGBACK_SIP__OUTBOUND": f"sip:{{number}}@{LOOPBACK}:{customer.port}",
+        }
         gateway = Gateway(directory / "gateway", dialplan=plan, environment=environment, more=_more())
         await stack.enter_async_context(gateway)
         yield Centre(gateway, key, phones, stack)

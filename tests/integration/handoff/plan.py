@@ -22,8 +22,9 @@ _PLAN: Final = """\
 hosts: {host}
 ---
 queues:
-  help: {{music: music.wav, join: logged_in, retry: 1s, wrap_up: 0s, ring: 8s, announce: {{welcome: false,
-    on_entry: false, every: 0s}}}}
+  help: {{music: music.wav, join: logged_in, retry: 1s, wrap_up: 0s, ring: 8s,
+    callback: {{hours: always, country: DE, ring: 8s, per_caller: 0, per_number: 0}},
+    announce: {{welcome: false, on_entry: false, every: 0s}}}}
 ---
 agents:
 {agents}
@@ -48,8 +49,8 @@ nodes:
 flow: looked_up
 start: look
 nodes:
-  look: {{lookup: "http://{host}/customers", envelope: true, timeout: 2s, next: wait, error: wait, not_found: wait,
-    refused: wait, server_error: wait, timed_out: wait, garbage: wait, unavailable: wait}}
+  look: {{lookup: "http://{host}/customers", envelope: true, timeout: 2s, next: wait, error: wait,
+    not_found: wait, refused: wait, server_error: wait, timed_out: wait, garbage: wait, unavailable: wait}}
   wait: {{queue: help, timeout: 60s, next: end, timed_out: end, full: end, closed: end, left_empty: end,
     error: end}}
   end: {{hangup: normal_clearing}}

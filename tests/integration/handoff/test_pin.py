@@ -16,7 +16,7 @@ from tests.integration.peers.ports import LOOPBACK
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, hears
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(20)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60, func_only=True)]
 
 
 async def test_a_typed_pin_brings_the_context_to_the_agent_before_the_phone_rings(centre: Centre) -> None:

@@ -22,7 +22,7 @@ from tests.integration.peers.sipp import SCENARIOS, Sipp
 from tests.integration.peers.ua import UserAgent
 from tests.integration.queues.centre import Centre
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60, func_only=True)]
 
 
 KEYS = Path("/usr/share/sip-tester")
@@ -83,9 +83,9 @@ async def test_bad_tokens_are_refused_with_the_reason(centre: Centre) -> None:
     assert await refusal(centre, signed(exp=now - 60, iat=now - 360)) == ("token_expired", 4401)
     assert await refusal(centre, signed(aud="another")) == ("token_wrong_audience", 4401)
     assert await refusal(centre, signed(iat=now + 600, exp=now + 900)) == ("token_not_yet", 4401)
-    assert await refusal(centre, signed()[:-4]) == ("token_bad_signature", 4401)
+    assert await refusal(centre, signed()[:-4]) == ("token_malformed", 4401)
     assert (
-        await centre.gateway.metric("ringback_voice_faults_total", code="token_bad_signature") == before + 2
+        await centre.gateway.metric("ringback_voice_faults_total", code="token_bad_signature") == before + 1
     )
 
 
