@@ -177,6 +177,9 @@ class _Node:
             dialplan=active.plan.version,
             clock=engine.stats().clock.scheduling,
         )
+        if settings.voice.sample_page:
+            base = f"http://localhost:{http_port}"
+            log.info("samples", app=f"{base}/demo/app/", crm=f"{base}/demo/crm/", agent=f"{base}/agent/")
         return cls(engine, centre, switchboard, journal.lost, health, metrics)
 
 

@@ -20,6 +20,7 @@ from gateway.api.dialplans import DialplanDesk
 from gateway.api.handoffs import HandoffSlot
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk, ReportParts
+from gateway.api.samples import CRM, Samples
 from gateway.api.server import HttpServer
 from gateway.api.voice import VoiceDesk
 from gateway.api.webhooks import WebhookSlot
@@ -56,6 +57,7 @@ from gateway.switch.recording import recorded
 from gateway.switch.session import SwitchServices
 from gateway.switch.switchboard import Switchboard
 from gateway.webhooks.events import Subscriptions
+from gateway.webhooks.signing import key_of
 from gateway.webrtc.endpoint import WebRtcEndpoint
 from gateway.webrtc.leg import WebRtcLeg
 from gateway.webrtc.settings import TurnServer, WebRtcSettings
@@ -189,6 +191,7 @@ async def http_server(
         voice=desks.voice,
         handoffs=desks.handoffs,
         webhooks=desks.webhooks,
+        samples=_samples(settings),
         origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
@@ -228,6 +231,13 @@ async def handoffs(
             await desk.close()
     finally:
         await database.close()
+
+
+def _samples(settings: Settings) -> Samples:
+    crm = [endpoint for endpoint in settings.webhooks.endpoints if endpoint.name == CRM]
+    secrets = (secret.get_secret_value() for endpoint in crm for secret in endpoint.secrets)
+    plain = [secret for secret in secrets if not secret.startswith(("file:", "env:"))]
+    return Samples(settings.voice.sample_page, [key_of(secret) for secret in plain])
 
 
 def _keyring(settings: Settings) -> Keyring:

@@ -24,6 +24,7 @@ from gateway.api import openapi, problems, web
 from gateway.api import queues as queue_routes
 from gateway.api import recordings as recording_routes
 from gateway.api import reports as report_routes
+from gateway.api import samples as sample_routes
 from gateway.api import voice as voice_routes
 from gateway.api import webhooks as webhook_routes
 from gateway.api.auth import Keyring
@@ -33,6 +34,7 @@ from gateway.api.handoffs import HandoffSlot
 from gateway.api.limits import BodyLimit
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk
+from gateway.api.samples import Samples
 from gateway.api.sockets import Gate
 from gateway.api.voice import VoiceDesk
 from gateway.api.webhooks import WebhookSlot
@@ -56,6 +58,7 @@ def create_app(
     voice: VoiceDesk | None = None,
     handoffs: HandoffSlot | None = None,
     webhooks: WebhookSlot | None = None,
+    samples: Samples | None = None,
     origins: Sequence[str] = (),
 ) -> FastAPI:
     """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`.
@@ -91,6 +94,7 @@ def create_app(
     app.include_router(live_routes.routes(floor, gate))
     voice = voice or VoiceDesk()
     app.include_router(voice_routes.routes(voice, keyring, gate))
+    app.include_router(sample_routes.routes(samples or Samples(), handoffs or HandoffSlot()))
     app.include_router(web.routes(voice))
     app.add_middleware(BodyLimit)
     openapi.describe(app)

@@ -54,7 +54,9 @@ def routes(samples: Samples, slot: HandoffSlot) -> APIRouter:
         check()
         desk = slot.ready()
         try:
-            opened = await desk.hand_over(_known((desk.utc() + AUTHENTICATED).isoformat()), app=APP, ttl=TTL, pin=True)
+            opened = await desk.hand_over(
+                _known((desk.utc() + AUTHENTICATED).isoformat()), app=APP, ttl=TTL, pin=True
+            )
         except StorageError as error:
             raise HTTPException(503, AWAY) from error
         body = {"handoff": opened.id, "token": opened.token, "pin": opened.pin}
@@ -80,6 +82,8 @@ def routes(samples: Samples, slot: HandoffSlot) -> APIRouter:
     @router.get("/{page}")
     async def without_slash(page: str) -> Response:
         check()
+        if "." in page:
+            return serve(DEMO, page)
         return RedirectResponse(f"/demo/{page}/")
 
     @router.get("/{page}/{name:path}")

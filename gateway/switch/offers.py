@@ -448,4 +448,9 @@ class _Ringing:
 
     def _show(self, stage: OfferStage) -> None:
         self._stage = stage
-        self._desk._tell(self.shown())
+        try:
+            shown = self.shown()
+        except Exception:  # what is known of a caller mustn't end an offer, let alone the node
+            log.exception("offer_not_shown", offer=self.offer.offer)
+            return
+        self._desk._tell(shown)

@@ -69,6 +69,7 @@ class PendingCallback:
         self._desk = desk
         self._runner = desk.runner
         self._callback = callback
+        self._walked: list[dict[str, str]] = []  # steps of the journey since they asked
         self._trying: asyncio.Task[None] | None = None
         self._dialling = False
         self.due_at = 0.0

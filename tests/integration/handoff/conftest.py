@@ -70,6 +70,8 @@ async def shared_centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 @pytest_asyncio.fixture(loop_scope="module")
 async def centre(shared_centre: Centre) -> AsyncIterator[Centre]:
     yield shared_centre
+    for found in (await shared_centre.get("/v1/callbacks"))["callbacks"]:
+        await shared_centre.request("DELETE", f"/v1/callbacks/{found['id']}")
     await shared_centre.clear()
 
 

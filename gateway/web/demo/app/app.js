@@ -29,8 +29,8 @@ async function talk() {
     $("pin").querySelector("strong").textContent = pin;
     const to = new URLSearchParams(location.search).get("to") ?? "+4930555110";
     call = new RingbackCall({ url: "/v1/voice", token: async () => token, to });
-    call.addEventListener("state", ({ detail }) => show(detail.state ?? detail));
-    await call.start?.();
+    call.addEventListener("state", ({ detail }) => show(detail.state));
+    await call.start();
   } catch (error) {
     show("ended");
     $("status").textContent = String(error.message ?? error);
