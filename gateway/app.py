@@ -25,12 +25,15 @@ from gateway.clock import SystemClock
 from gateway.config import NodeSettings, Settings
 from gateway.errors import RingbackError, StartupError
 from gateway.floor import floor_of
+from gateway.floor.records import RecordLink
+from gateway.floor.surveys import LinkedSurveys
 from gateway.sip.leg import SipLeg
 from gateway.switch import testcall
 from gateway.switch.admission import Admission
 from gateway.switch.metering import MetricsObserver
 from gateway.switch.restoring import restore
 from gateway.switch.resuming import ResumedCallbacks
+from gateway.switch.survey_links import SurveyLinks
 from gateway.switch.switchboard import Switchboard
 from gateway.version import VERSION
 from media.bridge import Bridge
@@ -127,6 +130,7 @@ class _Node:
         desks.webhooks.desk = WebhookDesk(
             settings.webhooks.endpoints, webhooks.outbox, webhooks.wake, SystemClock(), settings.node.name
         )
+        survey_links = SurveyLinks(envelopes.token_key.material)
         media = Media(engine, bridge, recorder)
         observer = MetricsObserver(metrics)
         open_listener = await enter(ears.hearing(settings, engine, bridge, metrics))
@@ -144,6 +148,7 @@ class _Node:
                 overrides.states,
                 journal.remains,
                 webhooks.subscriptions,
+                survey_links,
                 open_listener,
                 envelopes,
             )
@@ -167,7 +172,8 @@ class _Node:
             )
         )
         centre.door.dialler = sip
-        desks.floor.floor = floor_of(centre, archive)
+        desks.floor.floor = floor_of(centre, archive, RecordLink.of(settings.desktop))
+        desks.surveys.shelf = LinkedSurveys(survey_links, centre, journal.store, envelopes, SystemClock())
         log.info(
             "node_ready",
             version=VERSION,

@@ -27,7 +27,7 @@ from gateway.errors import DialError, RingbackError
 from gateway.handoff.desk import HandoffDesk
 from gateway.queues.engine import QueueEngine
 from gateway.queues.forecasts import Forecasts
-from gateway.queues.journal import Journal, JournalKind
+from gateway.queues.journal import Journal, JournalEvent, JournalKind
 from gateway.queues.metering import JournalMeter, queue_stats
 from gateway.queues.reports import thresholds_of
 from gateway.queues.runner import QueueRunner
@@ -56,6 +56,8 @@ from gateway.switch.queue_sounds import QueueSounds
 from gateway.switch.queueing import QueueParts, QueueVisit, Visitor
 from gateway.switch.recording_store import Keeping, RecordingStore
 from gateway.switch.restoring import NOTHING, Remains
+from gateway.switch.survey_links import SurveyLinks
+from gateway.switch.surveying import Surveys
 from gateway.switch.telling import Teller
 from gateway.switch.voicemail import Voicemail
 from gateway.switch.waiting_room import WaitingRoomParts
@@ -193,6 +195,7 @@ async def contact_centre(
     calendars: Callable[[], Mapping[str, str]],
     remains: Remains = NOTHING,
     subscriptions: Subscriptions | None = None,
+    survey_links: SurveyLinks | None = None,
     open_listener: OpenListener | None = None,
     envelopes: HandoffDesk | None = None,
 ) -> AsyncIterator[ContactCentre]:
@@ -235,10 +238,10 @@ async def contact_centre(
         stack.callback(music.close)
         addresses = Addresses(settings.sip.outbound)
         live_calls = LiveCalls()
-        teller = Teller(subscriptions or Subscriptions(), offers, clock, runner.write)
+        teller = Teller(subscriptions or Subscriptions(), offers, clock, runner.write, survey_links)
         runner.tell_by(teller.deliveries)
         live_calls.subscribe(teller.call_changed)
-        recordings = _recordings(settings, media.recorder, clock, live_calls)
+        recordings = _recordings(settings, media.recorder, clock, live_calls, runner)
         stack.push_async_callback(recordings.close)
         conversations = ConversationParts(
             connector=bridge,
@@ -281,13 +284,16 @@ async def contact_centre(
             )
         )
         metrics.watch_callbacks(callbacks.stats)
-        queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks)
+        voicemail = Voicemail(
+            settings.data_dir / "voicemail", media.recorder, _loudness(bridge), clock, engine.rate
+        )
+        surveys = Surveys(runner, sounds, voicemail, clock)
+        queues = QueueParts(runner, offers, conversations, waiting, dialling, callbacks, surveys)
         actions = ActionParts(
             queues=queues,
             dialling=dialling,
-            voicemail=Voicemail(
-                settings.data_dir / "voicemail", media.recorder, _loudness(bridge), clock, engine.rate
-            ),
+            voicemail=voicemail,
+            surveys=surveys,
             look_up=look_up,
         )
 
@@ -341,7 +347,9 @@ async def contact_centre(
                     task.cancel()
 
 
-def _recordings(settings: Settings, recorder: Recorder, clock: Clock, live_calls: LiveCalls) -> Recordings:
+def _recordings(
+    settings: Settings, recorder: Recorder, clock: Clock, live_calls: LiveCalls, runner: QueueRunner
+) -> Recordings:
     rules = settings.recording
     retention_s = None if rules.keep_days is None else rules.keep_days * 86_400.0
     store = RecordingStore(
@@ -354,7 +362,14 @@ def _recordings(settings: Settings, recorder: Recorder, clock: Clock, live_calls
             ids = begun if recording.id in begun else (*begun, recording.id)
             call.update(recording=state, recordings=ids)
 
-    recordings = Recordings(store, recorder, clock, on_change=show)
+    def kept(recording: CallRecording) -> None:
+        note = recording.note
+        details = {"what": "ready", "file": recording.id, "agents": list(recording.agents)}
+        runner.write(
+            JournalEvent(clock.utc(), JournalKind.RECORDING, note.queue, "", note.call_id, "", details)
+        )
+
+    recordings = Recordings(store, recorder, clock, on_change=show, on_kept=kept)
 
     def forget(change: CallChanged) -> None:
         if change.call is None:

@@ -37,6 +37,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway.errors import ConfigurationError, RingbackError
 from gateway.handoff.numbers import canonical
+from gateway.record_url import check_template
 from gateway.webhooks.addresses import networks
 from gateway.webhooks.events import EventType
 from gateway.webhooks.signing import key_of
@@ -286,6 +287,8 @@ class VoiceSettings(Section):
     opus_complexity: int = Field(1, ge=0, le=10)
     """More sounds a little better, and costs: 5 is twice 1."""
     media_timeout_s: float = Field(10.0, ge=2, le=120)
+    consent_timeout_s: float = Field(30.0, ge=4, le=30)
+    """How long media goes to a browser that no longer answers; RFC 7675 §5.1 allows no more than 30 s."""
     resume_s: float = Field(30.0, ge=1, le=300)
     """How long a call waits for its app to come back."""
     native_socket: Literal["auto", "off"] = "auto"
@@ -423,7 +426,7 @@ class WebhookSettings(Section):
     """After the first failure; each further pause is twice as long."""
     longest_pause_s: float = Field(3600.0, gt=0, le=86_400)
     keep_days: int = Field(14, ge=1, le=365)
-    """How long what was delivered, or never could be, is listed."""
+    """How long what couldn't be delivered is kept, to be sent again; what was, is listed for a day."""
 
     @field_validator("allow_networks")
     @classmethod
@@ -437,6 +440,16 @@ class WebhookSettings(Section):
         if len(set(names)) < len(names):
             raise ValueError("endpoints has two of one name")
         return self
+
+
+class DesktopSettings(Section):
+    """What agents' browsers show beside the call."""
+
+    record_url: Annotated[str, AfterValidator(lambda url: check_template(url) if url else url)] = ""
+    """A caller's record in a CRM: https://crm.example/?customer={customer.id}&call={call_id}"""
+    record_title: str = Field("CRM", min_length=1, max_length=64)
+    record_open: Literal["link", "accept"] = "link"
+    """`accept` opens it when an agent takes the call in the browser; a phone's answer can't open a page."""
 
 
 class StorageSettings(Section):
@@ -523,6 +536,7 @@ class Settings(BaseSettings):
     speech: SpeechSettings = SpeechSettings()
     voice: VoiceSettings = VoiceSettings()
     handoff: HandoffSettings = HandoffSettings()
+    desktop: DesktopSettings = DesktopSettings()
     webhooks: WebhookSettings = WebhookSettings()
     storage: StorageSettings = StorageSettings()
     calls: CallSettings = CallSettings()

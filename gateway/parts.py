@@ -22,6 +22,7 @@ from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk, ReportParts
 from gateway.api.samples import CRM, Samples
 from gateway.api.server import HttpServer
+from gateway.api.surveys import SurveySlot
 from gateway.api.voice import VoiceDesk
 from gateway.api.webhooks import WebhookSlot
 from gateway.call.leg import CallLeg
@@ -88,6 +89,7 @@ class Desks:
     reports: ReportDesk = field(default_factory=ReportDesk)
     voice: VoiceDesk = field(default_factory=VoiceDesk)
     handoffs: HandoffSlot = field(default_factory=HandoffSlot)
+    surveys: SurveySlot = field(default_factory=SurveySlot)
     webhooks: WebhookSlot = field(default_factory=WebhookSlot)
 
 
@@ -192,6 +194,7 @@ async def http_server(
         handoffs=desks.handoffs,
         webhooks=desks.webhooks,
         samples=_samples(settings),
+        surveys=desks.surveys,
         origins=settings.http.origins,
     )
     server = HttpServer(app, settings.http.host, settings.http.port)
@@ -306,6 +309,7 @@ def _webrtc_settings(settings: Settings) -> WebRtcSettings:
         opus_complexity=voice.opus_complexity,
         resume_s=voice.resume_s,
         media_timeout_s=voice.media_timeout_s,
+        consent_timeout_s=voice.consent_timeout_s,
         native_socket=voice.native_socket == "auto",
     )
 

@@ -25,6 +25,7 @@ from gateway.api import queues as queue_routes
 from gateway.api import recordings as recording_routes
 from gateway.api import reports as report_routes
 from gateway.api import samples as sample_routes
+from gateway.api import surveys as survey_routes
 from gateway.api import voice as voice_routes
 from gateway.api import webhooks as webhook_routes
 from gateway.api.auth import Keyring
@@ -36,6 +37,7 @@ from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk
 from gateway.api.samples import Samples
 from gateway.api.sockets import Gate
+from gateway.api.surveys import SurveySlot
 from gateway.api.voice import VoiceDesk
 from gateway.api.webhooks import WebhookSlot
 from gateway.version import VERSION
@@ -59,6 +61,7 @@ def create_app(
     handoffs: HandoffSlot | None = None,
     webhooks: WebhookSlot | None = None,
     samples: Samples | None = None,
+    surveys: SurveySlot | None = None,
     origins: Sequence[str] = (),
 ) -> FastAPI:
     """The API of a node. Health and metrics are open; everything under /v1 takes a key of `keyring`.
@@ -86,6 +89,7 @@ def create_app(
     app.include_router(call_routes.routes(floor, keyring))
     app.include_router(handoff_routes.routes(handoffs or HandoffSlot(), keyring))
     app.include_router(escalation_routes.routes(handoffs or HandoffSlot(), floor, keyring))
+    app.include_router(survey_routes.routes(surveys or SurveySlot(), keyring))
     app.include_router(webhook_routes.routes(webhooks or WebhookSlot(), keyring))
     app.include_router(callback_routes.routes(floor, keyring))
     app.include_router(recording_routes.routes(floor, keyring))

@@ -293,6 +293,12 @@ def _add_operations(router: APIRouter, desk: FloorDesk, keyring: Keyring) -> Non
     async def press(call: CallId, body: operations.PressBody, holder: Holder = actor) -> CallFound | Response:
         return await act(call, operations.Press(type="press", keys=body.keys), holder)
 
+    @router.post(
+        "/{call}/chat_link", summary="Webhooks are asked to send the caller a link to a chat.", **described
+    )
+    async def chat_link(call: CallId, holder: Holder = actor, _: Nothing = None) -> CallFound | Response:
+        return await act(call, operations.ChatLink(type="chat_link"), holder)
+
     @router.post("/{call}/supervise", summary="Listen, whisper to the agent, join, or stop.", **described)
     async def supervise(
         call: CallId, body: operations.SuperviseBody, holder: Holder = supervisor

@@ -1,4 +1,4 @@
-"""From one channel to the next with what is known: a chat that becomes a call, a call that becomes a chat."""
+"""From one channel to the next with what is known: a chat, or an app, that becomes a call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from gateway.api.ports import FloorDesk
 from gateway.callbacks.numbers import NumberRefused
 from gateway.callbacks.request import CallbackRefused, CallbackWish
 from gateway.handoff.desk import HandoffDesk, Kept
-from gateway.handoff.envelope import Link
 from gateway.handoff.matching import Match, Matched
 from gateway.handoff.showing import Audience, shown
 from gateway.storage.database import StorageError
@@ -40,16 +39,6 @@ class CallMe(BaseModel):
     at: AwareDatetime | None = Field(None, description="As soon as an agent is free without it.")
 
 
-class ChatLink(BaseModel):
-    """Where the customer can go on in writing."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"url": "https://chat.example.org/s/4711"}]}
-    )
-
-    url: Link
-
-
 def routes(slot: HandoffSlot, floor: FloorDesk, keyring: Keyring) -> APIRouter:
     router = APIRouter(prefix="/v1/handoffs", tags=["handoffs"])
     unknown: dict[int | str, dict[str, Any]] = {
@@ -57,19 +46,6 @@ def routes(slot: HandoffSlot, floor: FloorDesk, keyring: Keyring) -> APIRouter:
     }
     anybody = Depends(requires(keyring, Role.APP, Role.AGENT, Role.SUPERVISOR))
     _add_calling(router, slot, floor, anybody, unknown)
-
-    @router.post(
-        "/{handoff}/chat-link",
-        summary="The customer is to be sent a link to a chat; webhooks are told (`handoff.changed`).",
-        status_code=202,
-        response_class=Response,
-        responses=unknown,
-    )
-    async def offer_chat(handoff: HandoffId, link: ChatLink, holder: auth.Holder = anybody) -> Response:
-        desk = slot.ready()
-        await _found(desk, handoff, holder)
-        desk.offer_chat(handoff, link.url, by=f"{holder.role.value}:{holder.name}")
-        return Response(status_code=202)
 
     return router
 

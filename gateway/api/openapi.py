@@ -27,6 +27,10 @@ TAGS: Final = [
         "name": "callbacks",
         "description": "Who is to be called back: asking for it, moving it, cancelling it.",
     },
+    {
+        "name": "surveys",
+        "description": "Links that customers answer at, when nobody could ask in the call.",
+    },
     {"name": "webhooks", "description": "Other systems that are told what happens, and whether they were."},
     {"name": "calls", "description": "Calls in progress and finished; placing, moving, recording them."},
 ]

@@ -161,6 +161,10 @@ class Press(PressBody):
     type: Literal["press"]
 
 
+class ChatLink(NoArguments):
+    type: Literal["chat_link"]
+
+
 class HangUp(NoArguments):
     type: Literal["hang_up"]
 
@@ -178,6 +182,7 @@ Control = (
     | Requeue
     | Record
     | Press
+    | ChatLink
     | HangUp
 )
 """What an agent does with their own call."""
@@ -225,6 +230,8 @@ def _dispatch(conversations: Conversations, call_id: str, operation: Operation, 
             return conversations.supervise(call_id, mode, by=by, device=device)
         case Press(keys=keys):
             return conversations.press(call_id, keys, by=by)
+        case ChatLink():
+            return conversations.chat_link(call_id, by=by)
         case HangUp():
             return conversations.hang_up(call_id, by=by)
         case _:

@@ -305,6 +305,10 @@ class Conversations(Protocol):
         """Keys of the agent, for whomever they talk with: a menu, say."""
         ...
 
+    async def chat_link(self, call_id: str, *, by: str) -> None:
+        """Webhooks are told that the caller wants a link to a chat."""
+        ...
+
     async def hang_up(self, call_id: str, *, by: str) -> None:
         """The agent's side of the call ends, and the caller with it; by a supervisor all of it."""
         ...

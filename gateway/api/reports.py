@@ -1,4 +1,4 @@
-"""GET /v1/reports/queues, /agents and /callbacks: figures by interval, computed from the journal."""
+"""GET /v1/reports/queues, agents, callbacks, surveys: figures by interval, computed from the journal."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from pydantic import BaseModel, Field
 from gateway.api.auth import Keyring, Role, requires
 from gateway.api.problems import Responses
 from gateway.clock import Clock
-from gateway.queues.figures import AgentFigures, QueueFigures, Thresholds, row_of
+from gateway.queues.figures import AgentFigures, QueueFigures, SurveyFigures, Thresholds, row_of
 from gateway.queues.intervals import Interval, Span, span_of
 from gateway.queues.reports import Figures, ThresholdsOf
+from gateway.queues.surveys import KINDS, Subject, survey_rows
 from gateway.storage.database import StorageError
-from gateway.storage.journal_store import JournalStore
+from gateway.storage.journal_store import JournalStore, Selection
 from gateway.storage.reports import fold
 
 MAX_RANGE: Final = timedelta(days=400)
@@ -172,6 +173,24 @@ def routes(desk: ReportDesk, keyring: Keyring) -> APIRouter:
         chosen = _chosen(figures.queues(), queue)
         return _answer("queue", QueueFigures, chosen, wanted, only=CALLBACK_COLUMNS, name="callbacks")
 
+    @router.get(
+        "/surveys",
+        summary="Surveys: NPS, CSAT, comments, by queue, agent or survey.",
+        responses=answers,
+    )
+    async def surveys(
+        wanted: Wanted = Depends(wanted_of),
+        by: Annotated[Subject, Query(description="What a row is about.")] = Subject.QUEUE,
+        name: Annotated[list[str], Query(max_length=100, description="Only these; repeatable.")] = [],  # noqa: B006
+    ) -> Response:
+        parts = desk.ready()
+        try:
+            found = await parts.journal.read(Selection(since=wanted.since, until=wanted.until, kinds=KINDS))
+        except StorageError as error:
+            raise HTTPException(503, str(error)) from error
+        rows = survey_rows((one.event for one in found), by, wanted.interval, wanted.zone)
+        return _answer(by.value, SurveyFigures, _chosen(rows, name), wanted, name="surveys")
+
     return router
 
 
@@ -186,7 +205,8 @@ async def _figures(desk: ReportDesk, wanted: Wanted, thresholds: ThresholdsOf) -
     return figures
 
 
-Row = tuple[Span, str, QueueFigures | AgentFigures]
+Counted = QueueFigures | AgentFigures | SurveyFigures
+Row = tuple[Span, str, Counted]
 
 
 def _chosen(rows: Iterable[Row], names: Sequence[str]) -> Iterator[Row]:
@@ -195,7 +215,7 @@ def _chosen(rows: Iterable[Row], names: Sequence[str]) -> Iterator[Row]:
 
 def _answer(
     subject: str,
-    kind: type[QueueFigures | AgentFigures],
+    kind: type[Counted],
     found: Iterable[Row],
     wanted: Wanted,
     *,

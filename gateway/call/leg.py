@@ -1,8 +1,8 @@
 """The CallLeg port: one side of a call, the same for every technology.
 
 Everything above this module (sessions, dialplans, queues) knows legs only through this port. A leg is
-implemented by `gateway.sip.leg.SipLeg`, by the fake in `tests/fakes/leg.py`, and later by WebRTC; all of
-them pass the one suite in `tests/contract/`.
+implemented by `gateway.sip.leg.SipLeg` and `gateway.webrtc.leg.WebRtcLeg`, both on `gateway.legs.Leg`, and by
+the fake in `tests/fakes/leg.py`; all of them pass the one suite in `tests/contract/`.
 
 A leg has four states (DESIGN §4). Hold isn't one of them: it is a direction of the media (RFC 3264 §8.4).
 What happened (`LegEvent`) is kept apart from why it ended (`Ended.cause`).

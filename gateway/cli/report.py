@@ -1,4 +1,4 @@
-"""`ringback report queues` and `agents`: what the running node computes from its journal."""
+"""`ringback report queues|agents|callbacks|surveys`: what the running node computes from its journal."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from gateway import config
 from gateway.cli.invocation import AsJson, ConfigFile, Url, faults_reported
 from gateway.cli.node_client import NodeClient
 from gateway.queues.intervals import Interval
+from gateway.queues.surveys import Subject
 
 PIPE_WIDTH: Final = 200
 
@@ -96,6 +97,23 @@ def callbacks(
     show_report(report, CALLBACK_COLUMNS, as_json, as_csv)
 
 
+@app.command()
+def surveys(
+    by: Annotated[Subject, typer.Option(help="What a row is about.")] = Subject.QUEUE,
+    since: Since = None,
+    until: Until = None,
+    interval: Division = Interval.TOTAL,
+    timezone: Zone = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+    url: Url = None,
+    file: ConfigFile = None,
+) -> None:
+    """What callers thought of their calls: NPS, CSAT, comments."""
+    report = _ask("surveys", _range(since, until, interval, timezone) | {"by": by.value}, file, url)
+    show_report(report, ((by.value, by.value, _plain), *SURVEY_COLUMNS), as_json, as_csv)
+
+
 def _range(
     since: str | None, until: str | None, interval: Interval, timezone: str | None
 ) -> dict[str, object]:
@@ -130,6 +148,10 @@ def _plain(value: Any) -> str:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.0%}"
+
+
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
 
 
 def _duration(value: float | None) -> str:
@@ -167,6 +189,17 @@ CALLBACK_COLUMNS: Final[Sequence[Column]] = (
     ("callback_attempts_answered", "answered", _plain),
     ("promises_kept_ratio", "in time", _percent),
     ("promise_error_s", "late by", _duration),
+)
+SURVEY_COLUMNS: Final[Sequence[Column]] = (
+    ("answered", "answered", _plain),
+    ("invited", "invited", _plain),
+    ("nps", "NPS", _score),
+    ("promoters", "9-10", _plain),
+    ("passives", "7-8", _plain),
+    ("detractors", "0-6", _plain),
+    ("csat", "CSAT", _score),
+    ("csat_ratio", "content", _percent),
+    ("comments", "comments", _plain),
 )
 AGENT_COLUMNS: Final[Sequence[Column]] = (
     ("agent", "agent", _plain),

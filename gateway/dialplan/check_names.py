@@ -44,6 +44,8 @@ def unknown_flows(plan: Plan) -> Iterator[Fault]:
             yield from _unknown(route.callers, plan.ani_lists, "list of callers")
         if route.calendar is not None:
             yield from _unknown(route.calendar, plan.calendars, "calendar")
+    for queue in plan.queues.values():
+        yield from _unknown(Target(queue.survey, queue.place("survey")), plan.surveys, "survey")
     for flow in plan.flows.values():
         for node in flow.nodes.values():
             yield from _unknown_of(node, plan)

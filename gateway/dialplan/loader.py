@@ -30,8 +30,8 @@ from gateway.dialplan.sections import (
     read_catalogue,
     read_hosts,
     read_routes,
-    read_surveys,
 )
+from gateway.dialplan.survey_keys import read_surveys
 from gateway.dialplan.validator import check_behaviour, check_references, check_values
 
 MAX_FILES: Final = 2_000

@@ -51,6 +51,7 @@ from gateway.dialplan.nodes import (
 from gateway.dialplan.places import Position, Target
 from gateway.dialplan.queues import AgentDefinition, QueueDefinition
 from gateway.dialplan.routes import NumberList, Route, Unrouted, choose
+from gateway.dialplan.surveys import SurveyDefinition
 from gateway.dialplan.wording import (
     Catalogue,
     Expression,
@@ -156,7 +157,7 @@ class Flow:
 class Plan:
     """Everything in force together. `version` is a digest of the sources: equal files, equal version.
 
-    `queues` are those that nodes may use, `surveys` and `hosts` the names of those they may.
+    `queues` and `surveys` are those that nodes may use, `hosts` the names of those they may.
     """
 
     flows: Mapping[str, Flow]
@@ -165,7 +166,7 @@ class Plan:
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
     queues: Mapping[str, QueueDefinition] = field(default_factory=dict)
-    surveys: Mapping[str, Position] = field(default_factory=dict)
+    surveys: Mapping[str, SurveyDefinition] = field(default_factory=dict)
     hosts: Mapping[str, Position] = field(default_factory=dict)
     ani_lists: Mapping[str, NumberList] = field(default_factory=dict)
     announcements: Mapping[str, Catalogue] = field(default_factory=lambda: MappingProxyType({}))

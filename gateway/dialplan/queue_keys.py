@@ -207,10 +207,16 @@ QUEUE_KEYS: Final[Mapping[str, Key]] = MappingProxyType(
         "connecting": group.group("what happens between the agent's answer and the talk", CONNECTING_KEYS),
         "record": group.group("which conversations are recorded", RECORD_KEYS, short="when"),
         "callback": group.group("how callers are called back", callback_keys.KEYS),
+        "survey": group.optional(
+            key.text("what callers are asked when the agent has hung up", ".+", "the name of a survey")
+        ),
+        "survey_link": key.flag(
+            "who hung up first gets a link to answer at, by the webhook `survey.invited`", default=False
+        ),
         "keys": Key(
             _keys,
             {"type": "object", "propertyNames": {"pattern": f"^{_ONE_KEY.pattern}$"}},
-            "what callers may press while they wait: `leave`, `callback`, `position`, `{language: TAG}`",
+            "what callers may press meanwhile: `leave`, `callback`, `position`, `chat`, `{language: TAG}`",
         ),
     }
 )  # fmt: skip
@@ -270,6 +276,8 @@ def _queue(name: YamlText, fields: Fields, languages: tuple[str, ...]) -> QueueD
         _recording(found["record"] or group.defaults(RECORD_KEYS)),
         callbacks,
         keys,
+        found["survey"] or "",
+        found["survey_link"],
         found["match_language"],
         MappingProxyType(places),
     )

@@ -109,6 +109,7 @@ class KeyAction(Enum):
     LEAVE = "leave"  # out of the queue, by the node's exit `left`
     CALLBACK = "callback"  # the place is kept, and the node's exit `called_back` taken
     POSITION = "position"  # position and wait are told at once
+    CHAT = "chat"  # webhooks are asked to send them a link to a chat; the wait goes on
     LANGUAGE = "language"  # everything is said in `WaitingKey.language` from now on
 
 
@@ -145,6 +146,8 @@ class QueueDefinition:
     recording: RecordingPolicy = RecordingPolicy()
     callback: CallbackRules = CallbackRules()
     keys: Mapping[str, WaitingKey] = field(default_factory=dict)
+    survey: str = ""  # who was served by an agent is asked afterwards; "": nobody is
+    survey_link: bool = False  # who hung up first is asked by a link, that webhooks are told
     match_language: bool = False  # callers get agents who speak their language (`language_skill`)
     places: Mapping[str, Position] = field(default_factory=dict)
 

@@ -20,6 +20,7 @@ from gateway.dialplan.kinds import NODE_KINDS, NodeKind
 from gateway.dialplan.queue_keys import QUEUE_KEYS
 from gateway.dialplan.routes import TECHNOLOGIES
 from gateway.dialplan.spoken import PROMPT_SCHEMA
+from gateway.dialplan.survey_keys import SURVEY_KEYS
 
 _NAMES: Final[dict[str, Any]] = {"type": ["array", "string"], "items": NAME_SCHEMA}
 _FLAG: Final[dict[str, Any]] = {"enum": [True, False, "yes", "no"]}
@@ -72,7 +73,7 @@ def _documents() -> list[tuple[str, dict[str, Any], tuple[str, ...]]]:
         ("catalogue", {"catalogue": {"type": "string"}, "fallback": _NAMES, "texts": texts}, ("texts",)),
         ("queues", {"queues": _queues(), "language": {"type": "string"}}, ()),
         ("agents", {"agents": _agents()}, ()),
-        ("surveys", {"surveys": _NAMES}, ()),
+        ("surveys", {"surveys": _surveys(), "language": {"type": "string"}}, ()),
         ("hosts", {"hosts": _NAMES}, ()),
         ("ani_lists", {"ani_lists": {"type": "object", "additionalProperties": _NAMES}}, ()),
     ]
@@ -81,6 +82,11 @@ def _documents() -> list[tuple[str, dict[str, Any], tuple[str, ...]]]:
 def _queues() -> dict[str, Any]:
     queue = {"anyOf": [group_schema(QUEUE_KEYS), {"type": "null"}]}
     return {"anyOf": [_NAMES, {"type": "object", "additionalProperties": queue, "minProperties": 1}]}
+
+
+def _surveys() -> dict[str, Any]:
+    survey = {"anyOf": [group_schema(SURVEY_KEYS), {"type": "null"}]}
+    return {"anyOf": [_NAMES, {"type": "object", "additionalProperties": survey, "minProperties": 1}]}
 
 
 def _agents() -> dict[str, Any]:

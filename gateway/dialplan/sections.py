@@ -23,6 +23,7 @@ from gateway.dialplan.places import Position
 from gateway.dialplan.queues import AgentDefinition, QueueDefinition
 from gateway.dialplan.routes import TECHNOLOGIES, NumberList, Route
 from gateway.dialplan.spoken import CATALOGUE_KEY, LANGUAGE, read_variant, stays_inside
+from gateway.dialplan.surveys import SurveyDefinition
 from gateway.dialplan.templates import is_zone
 from gateway.dialplan.wording import Catalogue, Variant
 
@@ -49,7 +50,7 @@ class Sources:
     catalogues: dict[str, Catalogue] = field(default_factory=dict)
     queues: dict[str, QueueDefinition] = field(default_factory=dict)
     agents: dict[str, AgentDefinition] = field(default_factory=dict)
-    surveys: dict[str, Position] = field(default_factory=dict)
+    surveys: dict[str, SurveyDefinition] = field(default_factory=dict)
     hosts: dict[str, Position] = field(default_factory=dict)
     ani_lists: dict[str, NumberList] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
@@ -124,21 +125,6 @@ def read_ani_lists(fields: Fields, sources: Sources) -> None:
 
 
 # Names
-
-
-def read_surveys(fields: Fields, sources: Sources) -> None:
-    _read_names(fields, "surveys", sources.surveys)
-
-
-def _read_names(fields: Fields, key: str, found: dict[str, Position]) -> None:
-    for value in fields.one_or_more(key):
-        if not isinstance(value, YamlText):
-            fields.error(value.at, f"'{key}' is a list of names, not {describe(value)}")
-            continue
-        fields.check_name(value)
-        if value.text in found:
-            fields.error(value.at, f"'{value.text}' is in '{key}' already at {found[value.text]}")
-        found.setdefault(value.text, value.at)
 
 
 def read_hosts(fields: Fields, sources: Sources) -> None:

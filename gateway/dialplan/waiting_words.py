@@ -109,6 +109,7 @@ _FIGURES: Final[Mapping[str, Mapping[str, Type]]] = MappingProxyType(
         "ringback.queue.longer_more_ahead": {},
         "ringback.queue.longer_calls": {},
         "ringback.queue.callback_offer": {"key": STRING},
+        "ringback.queue.chat_sent": {},
         "ringback.queue.connecting": {},
         "ringback.queue.connecting_to": {},
         "ringback.callback.confirm": {"number": STRING},
@@ -123,6 +124,11 @@ _FIGURES: Final[Mapping[str, Mapping[str, Type]]] = MappingProxyType(
         "ringback.callback.cancelled": {},
         "ringback.callback.greeting": {},
         "ringback.callback.message": {},
+        "ringback.survey.nps": {},
+        "ringback.survey.csat": {},
+        "ringback.survey.comment": {},
+        "ringback.survey.numbers": {},
+        "ringback.survey.thanks": {},
         "ringback.recording": {},
         "ringback.key.star": {},
         "ringback.key.hash": {},
@@ -224,6 +230,28 @@ def callback_prompts(
     return _prompts(plan, words, language, {**facts.values(), **(figures or {})}, on_failure)
 
 
+def survey_prompts(
+    plan: Plan,
+    wording: Wording,
+    language: str,
+    facts: WaitingFacts,
+    on_failure: FailureHandler = _ignore,
+) -> tuple[Prompt, ...]:
+    """A question of a survey, or the thanks at its end."""
+    return _prompts(plan, wording, language, facts.values(), on_failure)
+
+
+def spoken_numbers(plan: Plan, language: str) -> tuple[str, ...]:
+    """How 0 to 10 are said; nothing where the language's words for them aren't known."""
+    prompts = _prompts(plan, _key("ringback.survey.numbers"), language, {}, _ignore)
+    if not prompts or isinstance(prompts[0], Recorded):
+        return ()
+    said = prompts[0]
+    words = tuple(word.strip() for word in said.text.replace("、", ",").split(","))
+    known = said.language.partition("-")[0] == language.partition("-")[0]
+    return words if known and len(words) == 11 else ()
+
+
 def briefing_language(plan: Plan, agent: str) -> str:
     """The language in which an agent is told who is calling."""
     definition = plan.agents.get(agent)
@@ -306,6 +334,9 @@ def known_prompts(plan: Plan) -> Iterator[Prompt]:
             yield from _prompts(plan, queue.recording.consent, language, {}, _ignore)
             yield from _known_connecting(plan, queue, language)
         yield from _known_of_callbacks(plan, language)
+        for survey in plan.surveys.values():
+            for words in (*(survey.words[question] for question in survey.questions), survey.thanks):
+                yield from _prompts(plan, words, language, {}, _ignore)
     for language in dict.fromkeys(briefing_language(plan, agent) for agent in plan.agents):
         for queue in plan.queues.values():
             yield from _prompts(plan, queue.connecting.whisper, language, {}, _ignore)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Any, assert_never
 
 from gateway.api.ports import (
     CallView,
@@ -24,7 +24,9 @@ from gateway.api.ports import (
 from gateway.call.cause import Cause
 from gateway.centre import ContactCentre
 from gateway.errors import DialError, WrongState
+from gateway.floor.records import RecordLink
 from gateway.handoff.envelope import StepKind
+from gateway.queues.journal import JournalKind
 from gateway.switch import conversation_ends as ends
 from gateway.switch import live_calls as live
 from gateway.switch.conversation import Conversation
@@ -36,8 +38,9 @@ from gateway.switch.hearing import SupervisionMode as Hearing
 class LiveConversations:
     """`gateway.api.ports.Conversations`."""
 
-    def __init__(self, centre: ContactCentre) -> None:
+    def __init__(self, centre: ContactCentre, record: RecordLink) -> None:
         self._centre = centre
+        self._record = record
         self._live = centre.live_calls
 
     def calls(self) -> Sequence[CallView]:
@@ -129,6 +132,9 @@ class LiveConversations:
             except Unreachable as error:
                 raise UnusableTarget(str(error)) from error
 
+    async def chat_link(self, call_id: str, *, by: str) -> None:
+        self._talking(call_id).note(JournalKind.CHAT_REQUESTED, by=by)
+
     async def press(self, call_id: str, keys: str, *, by: str) -> None:  # noqa: ARG002  # the port's
         self._talking(call_id).press(keys)
 
@@ -210,9 +216,9 @@ class LiveConversations:
             context=self._context(view.entry),
         )
 
-    def _context(self, entry: str) -> dict[str, object]:
+    def _context(self, entry: str) -> dict[str, Any]:
         call = self._centre.offers.call_at(entry) if entry else None
-        return {} if call is None else dict(call.context)
+        return {} if call is None else self._record.beside(call.context, entry, self._centre)
 
 
 def _agents(conversation: live.ConversationView) -> tuple[str, ...]:

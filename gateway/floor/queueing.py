@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gateway.api.ports import Caller, Change, Handler, QueueFigures, Unsubscribe, WaitEstimate
 from gateway.centre import ContactCentre
+from gateway.floor.records import RecordLink
 from gateway.queues.journal import JournalEvent
 from gateway.queues.settings import QueueSettings
 from gateway.queues.signals import AgentChanged, Event, Leave, Move, SetPresence, SetPriority
@@ -16,7 +17,8 @@ from gateway.queues.views import AgentView, EntryView, QueueView
 class LiveQueues:
     """`gateway.api.ports.Queueing`."""
 
-    def __init__(self, centre: ContactCentre) -> None:
+    def __init__(self, centre: ContactCentre, record: RecordLink) -> None:
+        self._record = record
         self._centre = centre
         self._runner = centre.runner
         self._handlers: dict[object, Handler] = {}
@@ -70,7 +72,8 @@ class LiveQueues:
         call = self._centre.offers.call_at(entry)
         if call is None:
             return None
-        return Caller(call.caller.number, call.caller.display_name, self._runner.call_of(entry), call.context)
+        context = self._record.beside(call.context, entry, self._centre)
+        return Caller(call.caller.number, call.caller.display_name, self._runner.call_of(entry), context)
 
     def post(self, event: Event, *, by: str = "") -> None:
         match event:

@@ -22,8 +22,9 @@ import structlog
 from gateway.clock import Clock
 from gateway.errors import RingbackError
 from gateway.handoff.content import Content, sealed
-from gateway.handoff.envelope import Envelope, StepKind, step
+from gateway.handoff.envelope import Envelope
 from gateway.handoff.guard import PinGuard
+from gateway.handoff.looking_back import key_of, last_contact
 from gateway.handoff.numbers import canonical
 from gateway.handoff.tokens import TokenKey, UsedTokens, sign_handoff
 
@@ -117,7 +118,7 @@ class Shelf(Protocol):
     async def take_pin(self, pin: str, change: Change) -> Kept | None: ...
     async def newest_of_number(self, number: str, since: datetime, now: datetime) -> Kept | None: ...
     async def borrower_of(self, number: str, now: datetime) -> Kept | None: ...
-    async def previous_of_customer(self, customer: str, before: Envelope) -> Kept | None: ...
+    async def latest_of(self, customer: str, but: str) -> Sequence[Kept]: ...
     async def change(
         self, handoff: str, apply: Callable[[Envelope], Envelope], change: Change
     ) -> Envelope | None: ...
@@ -316,21 +317,13 @@ class HandoffDesk:
             return None
         return self._matched(kept.envelope, "dnis", call_id)
 
-    def offer_chat(self, handoff: str, url: str, *, by: str) -> None:
-        """The customer is to be sent a link to go on in writing: webhooks are told, who send it."""
-        now = self.utc()
-        said = step(StepKind.CHAT, now, "was offered to go on in a chat", by)
-        details = {"url": url}
-        self.change(
-            handoff, lambda envelope: envelope.with_steps(said), Change(now, by, "chat_offered", details)
-        )
-
-    async def last_contact(self, envelope: Envelope) -> Envelope | None:
-        """The customer's envelope before this one."""
-        if not envelope.customer_id:
+    async def last_contact(self, envelope: Envelope) -> dict[str, Any] | None:
+        """What came of the last time that somebody talked with this customer (`looking_back`)."""
+        customer = key_of(envelope)
+        if not customer:
             return None
-        kept = await self._shelf.previous_of_customer(envelope.customer_id, envelope)
-        return None if kept is None else kept.envelope
+        found = await self._shelf.latest_of(customer, envelope.id)
+        return last_contact(kept.envelope for kept in found)
 
     # ---- changes, in the background
 

@@ -175,7 +175,41 @@ class AgentFigures:
         return _ratio(busy_s, busy_s + self.idle_s + self.ringing_s)
 
 
-def row_of(figures: QueueFigures | AgentFigures) -> dict[str, Any]:
+@dataclass(slots=True)
+class SurveyFigures:
+    """Of one queue, agent or survey."""
+
+    answered: int = 0
+    invited: int = 0  # by a link
+    by_link: int = 0
+    comments: int = 0
+    nps_answers: int = 0
+    promoters: int = 0  # 9 and 10
+    passives: int = 0  # 7 and 8
+    detractors: int = 0  # 0 to 6
+    csat_answers: int = 0
+    csat_sum: int = 0
+    content: int = 0  # 4 and 5
+
+    DERIVED: ClassVar = ("nps", "csat", "csat_ratio")
+
+    @property
+    def nps(self) -> float | None:
+        """Net Promoter Score: promoters less detractors in a hundred, -100 to 100."""
+        return _ratio(100.0 * (self.promoters - self.detractors), self.nps_answers)
+
+    @property
+    def csat(self) -> float | None:
+        """The mean, 1 to 5."""
+        return _ratio(self.csat_sum, self.csat_answers)
+
+    @property
+    def csat_ratio(self) -> float | None:
+        """The share of 4 and 5."""
+        return _ratio(self.content, self.csat_answers)
+
+
+def row_of(figures: QueueFigures | AgentFigures | SurveyFigures) -> dict[str, Any]:
     """Every figure by its name, counted ones first; None for a ratio of nothing."""
     names = (*(field.name for field in fields(figures)), *figures.DERIVED)
     return {name: getattr(figures, name) for name in names}

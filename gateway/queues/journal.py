@@ -55,13 +55,17 @@ class JournalKind(Enum):
     AGENT_PROFILE = "agent.profile"  # ADDMEMBER, REMOVEMEMBER, PENALTY. queues, skills
     NOTED = "agent.noted"  # what an agent wrote of a call. disposition, notes
     WRAPPED_UP = "agent.wrapped_up"  # wrap_up_s, disposition
+    CHAT_REQUESTED = "chat.link_requested"  # who waits would rather write
+    # What the caller thought of it. survey, source (call, link), nps, csat, comment (a message's id, or text)
+    SURVEYED = "survey.answered"
+    SURVEY_INVITED = "survey.invited"  # by a link, since they hung up first. survey, expires_at, handoff
     # In the call
     HELD = "call.held"  # by
     RESUMED = "call.resumed"  # by
     CONSULTED = "call.consulted"  # with, by
     CONFERENCED = "call.conferenced"  # with, by
     SUPERVISED = "call.supervised"  # mode, by
-    RECORDING = "call.recording"  # what (started, paused, resumed, stopped), file, by
+    RECORDING = "call.recording"  # what (started, paused, resumed, stopped, ready), file, by
     # The caller's call is over, queue or not. started_at, duration_s, direction, technology, wait_s, talk_s,
     # disposition, recordings
     CALL_ENDED = "call.ended"
@@ -84,7 +88,7 @@ class JournalEvent:
     call_id: str = ""
     agent: str = ""
     details: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    deliveries: Sequence[Delivery] = ()
+    deliveries: tuple[Delivery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

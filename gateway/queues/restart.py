@@ -57,6 +57,9 @@ class Strand:
     entry: OpenEntry
 
 
+NODE_DIED: Final = "node_died"
+"""The cause of a conversation that the node's end has ended."""
+
 Step = Resume | Close | Strand
 
 
@@ -125,5 +128,5 @@ def _finish(entry: OpenEntry, ended_at: float) -> Close:
     talked = {}
     if connected_at is not None:
         talked = {"wait_s": connected_at - entry.enqueued_at, "talk_s": max(0.0, ended_at - connected_at)}
-    details = {**talked, "by": "node", "cause": "node_died"}
+    details = {**talked, "by": "node", "cause": NODE_DIED}
     return Close(entry, JournalKind.FINISHED, details, keep_place=False)

@@ -147,14 +147,15 @@ class QueueRunner:
         queue: str = "",
         agent: str = "",
         details: Mapping[str, Any] | None = None,
+        call_id: str = "",
     ) -> None:
-        """Something for the journal that the engine doesn't know of."""
-        self._write(Journalled(kind, self._clock.now(), queue, entry, agent, details or {}))
+        """Something for the journal that the engine doesn't know of. `call_id`: of who has left already."""
+        self._write(Journalled(kind, self._clock.now(), queue, entry, agent, details or {}), call_id)
 
     def write(self, event: JournalEvent) -> None:
         """An event of somebody else's for the journal."""
         if self._teller is not None:
-            event = replace(event, deliveries=self._teller(event))
+            event = replace(event, deliveries=tuple(self._teller(event)))
         self._journal.append((event,))
         for observer in self._observers:
             observer(event)
@@ -286,13 +287,13 @@ class QueueRunner:
             raise RuntimeError("an offer before anybody was there to make it")
         return self._offers
 
-    def _write(self, effect: Journalled) -> None:
+    def _write(self, effect: Journalled, call_id: str = "") -> None:
         event = JournalEvent(
             at=self._clock.utc_of(effect.at),
             kind=effect.kind,
             queue=effect.queue,
             entry=effect.entry,
-            call_id=self._calls.get(effect.entry, ""),
+            call_id=call_id or self._calls.get(effect.entry, ""),
             agent=effect.agent,
             details=effect.details,
         )

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from gateway.call.cause import Cause, cause_to_sip, format_reason
-from gateway.call.cdr import MediaQuality
-from gateway.call.digits import DIGITS, DigitEvent, DigitMerger
 from gateway.call.leg import (
     Answered,
     CallDirection,
@@ -17,21 +15,18 @@ from gateway.call.leg import (
     EarlyMedia,
     Ended,
     Headers,
-    LegEvent,
-    MediaDirectionChanged,
     Party,
     Ringing,
     Side,
     Technology,
 )
-from gateway.call.state import LegAction, LegSignal, LegState, MediaDirection, next_state, require
+from gateway.call.state import LegAction, LegSignal, LegState, MediaDirection, next_state
 from gateway.errors import LegEnded, RingbackError
+from gateway.legs import Leg, check_keys
 from gateway.sip.call import Confirmed, Disconnected, MediaChanged, OwnerCall, Provisional, Report
-from media import tone
 from media.bridge import Bridge, Port
 from media.engine import Engine, EventKind
 from media.keys import KeyListener
-from media.player import Player
 
 REINVITE_TIMEOUT_S: Final = 34.0
 """A little over the 32 s after which a transaction gives up by itself (RFC 3261 §17.1.1.2, timer B)."""
@@ -52,7 +47,7 @@ class ReinviteRefused(RingbackError):
         self.status = status
 
 
-class SipLeg:
+class SipLeg(Leg):
     """A CallLeg over SIP.
 
     `inband`: listen for keys in the audio: "auto" (where there are no RTP events), "off", or "always".
@@ -71,31 +66,19 @@ class SipLeg:
         inband: str = "auto",
         source: str = "",
     ) -> None:
-        self._engine = engine
-        self._bridge = bridge
-        self._id = leg_id
-        self._direction = direction
-        self._remote = remote
-        self._local = local
-        self._headers = headers
+        super().__init__(
+            engine, bridge, leg_id=leg_id, direction=direction, remote=remote, local=local, headers=headers
+        )
         self._network_id = ""
         self._inband = inband
         self._source = source
         self._audio = Port(leg_id)
-        self._state = LegState.TRYING
         self._answer_sent = False
         self._answered = False
         self._media = MediaDirection.SENDRECV
-        self._told_media = MediaDirection.SENDRECV
         self._rtp_keys_out = False
-        self._alerted: set[LegEvent] = set()
-        self._taken = False  # a task waits in next_event
         self._ended_by = Side.REMOTE
         self._status_sent: int | None = None
-        self._quality: MediaQuality | None = None
-        self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
-        self._over = False  # `Ended` was handed out
-        self._digits = DigitMerger()
         self._listener: KeyListener | None = None
         self._reinviting = asyncio.Lock()
         self._agreed: asyncio.Future[None] | None = None
@@ -121,37 +104,13 @@ class SipLeg:
     # ---- what it is
 
     @property
-    def id(self) -> str:
-        return self._id
-
-    @property
     def technology(self) -> Technology:
         return Technology.SIP
-
-    @property
-    def direction(self) -> CallDirection:
-        return self._direction
-
-    @property
-    def remote(self) -> Party:
-        return self._remote
-
-    @property
-    def local(self) -> Party:
-        return self._local
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self._headers
 
     @property
     def source(self) -> str:
         """The IP address that the INVITE came from (inbound)."""
         return self._source
-
-    @property
-    def state(self) -> LegState:
-        return self._state
 
     @property
     def media_direction(self) -> MediaDirection:
@@ -165,26 +124,22 @@ class SipLeg:
     def network_id(self) -> str:
         return self._network_id
 
-    @property
-    def quality(self) -> MediaQuality | None:
-        return self._quality
-
     # ---- what can be done with it
 
     async def ring(self) -> None:
-        self._require(LegAction.RING)
+        self._require(LegAction.RING, answer_sent=self._answer_sent)
         call = self._live_call()
         await self._engine.run(lambda: call.respond(180))
         self._move(LegSignal.ALERTED)
 
     async def progress(self) -> None:
-        self._require(LegAction.PROGRESS)
+        self._require(LegAction.PROGRESS, answer_sent=self._answer_sent)
         call = self._live_call()
         await self._engine.run(lambda: call.respond(183))
         self._move(LegSignal.PROGRESSED)
 
     async def answer(self, headers: Headers = ()) -> None:
-        self._require(LegAction.ANSWER)
+        self._require(LegAction.ANSWER, answer_sent=self._answer_sent)
         call = self._live_call()
         self._answer_sent = True
         await self._engine.run(lambda: call.respond(200, headers))
@@ -192,7 +147,7 @@ class SipLeg:
             self._ack_limit = asyncio.get_running_loop().call_later(ACK_LIMIT_S, self._miss_ack, call)
 
     async def reject(self, cause: Cause, *, retry_after_s: int | None = None, headers: Headers = ()) -> None:
-        self._require(LegAction.REJECT)
+        self._require(LegAction.REJECT, answer_sent=self._answer_sent)
         if retry_after_s is not None:
             headers = (*headers, ("Retry-After", str(retry_after_s)))
         await self._finish(cause, cause_to_sip(cause), headers)
@@ -206,51 +161,28 @@ class SipLeg:
         await self._finish(cause, status if before_answer else 0, headers)
 
     async def hold(self) -> None:
-        self._require(LegAction.HOLD)
+        self._require(LegAction.HOLD, answer_sent=self._answer_sent)
         await self._reinvite(OwnerCall.offer_hold)
 
     async def resume(self) -> None:
-        self._require(LegAction.RESUME)
+        self._require(LegAction.RESUME, answer_sent=self._answer_sent)
         await self._reinvite(OwnerCall.offer_resume)
 
     async def send_digits(self, digits: str, *, duration_s: float = 0.16) -> None:
-        self._require(LegAction.SEND_DIGITS)
-        if not digits or not set(digits) <= DIGITS:
-            raise ValueError(f"not keys: {digits!r}")
+        self._require(LegAction.SEND_DIGITS, answer_sent=self._answer_sent)
+        check_keys(digits)
         call = self._live_call()
         if self._rtp_keys_out:
             await self._engine.run(lambda: call.send_rtp_keys(digits, round(duration_s * 1000)))
         else:
-            await self._send_tones(digits, duration_s)
-
-    async def next_event(self) -> LegEvent:
-        if self._over:
-            raise LegEnded(self._id)
-        if self._taken:
-            raise RuntimeError(f"two tasks wait for the events of leg {self._id}")
-        self._taken = True
-        try:
-            event = await self._events.get()
-        finally:
-            self._taken = False
-        self._over = isinstance(event, Ended)
-        return event
+            await self._send_tones(digits, duration_s, self._audio)
 
     # ---- inside
-
-    def _require(self, action: LegAction) -> None:
-        inbound = self._direction is CallDirection.INBOUND
-        require(action, self._state, leg_id=self._id, inbound=inbound, answer_sent=self._answer_sent)
 
     def _live_call(self) -> OwnerCall:
         if self._call is None:
             raise LegEnded(self._id)
         return self._call
-
-    def _move(self, signal: LegSignal) -> None:
-        """Our own provisional response; the far end may have ended the call while it was on its way."""
-        if self._state is not LegState.TERMINATED:
-            self._state = next_state(self._state, signal)
 
     async def _finish(self, cause: Cause, status: int, headers: Headers) -> None:
         call = self._live_call()
@@ -284,17 +216,6 @@ class SipLeg:
                 ours = self._direction is CallDirection.OUTBOUND
                 await asyncio.sleep(random.uniform(2.1, 4.0) if ours else random.uniform(0.0, 2.0))  # noqa: S311
 
-    async def _send_tones(self, digits: str, duration_s: float) -> None:
-        player = Player(self._engine, self._bridge, f"{self._id}-keys")
-        self._bridge.connect(player.port, self._audio)
-        try:
-            await player.play([tone.keys(digits, self._engine.rate, on_s=duration_s)]).finished()
-        finally:
-            player.close()
-
-    def _tell(self, event: LegEvent) -> None:
-        self._events.put_nowait(event)
-
     # ---- reports of the owner thread, and of native code
 
     def _on_report(self, report: Report) -> None:
@@ -320,10 +241,7 @@ class SipLeg:
 
     def _on_provisional(self, audio: bool) -> None:
         self._state = next_state(self._state, LegSignal.PROGRESSED if audio else LegSignal.ALERTED)
-        event = EarlyMedia() if audio else Ringing()
-        if event not in self._alerted:  # provisional responses are repeated every minute (RFC 3261 §13.3.1.1)
-            self._alerted.add(event)
-            self._tell(event)
+        self._tell_once(EarlyMedia() if audio else Ringing())
 
     def _on_confirmed(self, headers: Mapping[str, str]) -> None:
         self._state = next_state(self._state, LegSignal.ANSWERED)
@@ -332,7 +250,7 @@ class SipLeg:
         self._answered = True
         self._stop_waiting_for_ack()
         self._tell(Answered())
-        self._tell_direction()
+        self._tell_direction(self._media)
 
     def _on_media(self, media: MediaChanged) -> None:
         self._media = media.direction
@@ -341,12 +259,7 @@ class SipLeg:
         if self._agreed is not None and not self._agreed.done():
             self._agreed.set_result(None)
         if self._answered:
-            self._tell_direction()
-
-    def _tell_direction(self) -> None:
-        if self._media is not self._told_media:
-            self._told_media = self._media
-            self._tell(MediaDirectionChanged(self._media))
+            self._tell_direction(self._media)
 
     def _listen(self, *, wanted: bool) -> None:
         if wanted and self._listener is None:
@@ -380,11 +293,3 @@ class SipLeg:
             self._tell_digits(self._digits.release(chr(a & 0xFF), _SOURCES[a >> 8], b / 1000))
         elif kind == EventKind.REINVITE_REFUSED and self._agreed is not None and not self._agreed.done():
             self._agreed.set_exception(ReinviteRefused(self._id, a))
-
-    def _tell_digits(self, events: tuple[DigitEvent, ...]) -> None:
-        for event in events:
-            self._tell(event)
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()

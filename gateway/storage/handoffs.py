@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.handoff.desk import Change, ChangedMeanwhile, Kept, Lending, NoNumberFree, PinTaken
 from gateway.handoff.envelope import Envelope
+from gateway.handoff.looking_back import key_of
 from gateway.storage.database import Database, StorageRefused
 from gateway.storage.lent_numbers import borrower, lend
 from gateway.storage.outbox import insert_deliveries
@@ -26,6 +27,10 @@ ATTEMPTS: Final = 10
 
 
 Tell = Callable[[Envelope, Change], Sequence[Delivery]]
+
+
+LATEST: Final = 5
+"""How many of a customer's envelopes are looked through for their last contact."""
 
 
 class HandoffStore:
@@ -113,18 +118,16 @@ class HandoffStore:
         """Whose the number is at this moment, that was lent out of a pool."""
         return await self._one(borrower(number, now).where(handoffs.c.expires_at > now))
 
-    async def previous_of_customer(self, customer: str, before: Envelope) -> Kept | None:
-        """Their last contact before this one."""
+    async def latest_of(self, customer: str, but: str) -> Sequence[Kept]:
+        """A few of theirs, the newest first, but not this one. `customer`: see `looking_back.key_of`."""
         query = (
             select(handoffs)
-            .where(
-                handoffs.c.customer == customer,
-                handoffs.c.created_at <= before.created_at,
-                handoffs.c.id != before.id,
-            )
+            .where(handoffs.c.customer == text(customer, 255), handoffs.c.id != but)
             .order_by(handoffs.c.created_at.desc())
         )
-        return await self._one(query)
+        async with self._database.transaction("handoff read") as connection:
+            rows = (await connection.execute(query.limit(LATEST))).mappings().all()
+        return tuple(_kept(row) for row in rows)
 
     async def change(
         self, handoff: str, apply: Callable[[Envelope], Envelope], change: Change
@@ -201,7 +204,7 @@ class HandoffStore:
 
 
 def _content(envelope: Envelope) -> Mapping[str, object]:
-    return {"customer": text(envelope.customer_id, 255), "envelope": plain(envelope.to_json())}
+    return {"customer": text(key_of(envelope), 255), "envelope": plain(envelope.to_json())}
 
 
 def _kept(row: RowMapping) -> Kept:

@@ -7,7 +7,7 @@ least once, and knows by the message's id what it has already.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,6 +100,13 @@ class OutboxStore:
         async with self._database.transaction("outbox bury") as connection:
             return (await connection.execute(update(table).where(mine).values(**values))).rowcount
 
+    async def bury_strays(self, known: Collection[str], now: datetime, before: datetime, error: str) -> int:
+        """What has waited since before then for an endpoint that isn't among the `known`. How many."""
+        stray = (table.c.state == PENDING) & table.c.endpoint.not_in(known) & (table.c.at < before)
+        values = {"state": DEAD, "done_at": now, "error": text(error, 255)}
+        async with self._database.transaction("outbox bury") as connection:
+            return (await connection.execute(update(table).where(stray).values(**values))).rowcount
+
     async def backlog(self, endpoint: str) -> Backlog:
         mine = (table.c.endpoint == endpoint) & (table.c.state == PENDING)
         free = select(func.min(table.c.next_at)).where(mine, table.c.claimed_until.is_(None))
@@ -114,10 +121,14 @@ class OutboxStore:
         async with self._database.transaction("outbox release") as connection:
             await connection.execute(update(table).where(mine).values(claimed_until=None))
 
-    async def forget(self, before: datetime) -> int:
-        """Delete what was over before then."""
+    async def forget(self, delivered_before: datetime, dead_before: datetime) -> int:
+        """Delete what was over before then. How many."""
+        over = or_(
+            (table.c.state == DELIVERED) & (table.c.done_at < delivered_before),
+            (table.c.state == DEAD) & (table.c.done_at < dead_before),
+        )
         async with self._database.transaction("outbox forget") as connection:
-            return (await connection.execute(delete(table).where(table.c.done_at < before))).rowcount
+            return (await connection.execute(delete(table).where(over))).rowcount
 
     # ---- endpoints that want nothing any more
 

@@ -17,11 +17,14 @@ from gateway.dialplan.requests import (
     LookupRequest,
     QueueRequest,
     RecordRequest,
+    SurveyRequest,
 )
+from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.switch.conversation_ends import BlindTransfer, ConversationEnd, ToFlow, ToNumber, ToQueue
 from gateway.switch.dialling import TRANSFER_RING_S, Dialling
-from gateway.switch.live_calls import Stage
+from gateway.switch.live_calls import Served, Stage
 from gateway.switch.queueing import QueueParts, QueueVisit, Visitor
+from gateway.switch.surveying import Surveys
 from gateway.switch.voicemail import Voicemail
 
 
@@ -32,6 +35,7 @@ class ActionParts:
     queues: QueueParts
     dialling: Dialling
     voicemail: Voicemail
+    surveys: Surveys
     look_up: LookupHandler | None = None
 
 
@@ -100,6 +104,18 @@ class CallActions(NoActions):
 
     async def record(self, request: RecordRequest, keys: Keys) -> Outcome:
         return await self._parts.voicemail.record(self._visitor, request, keys)
+
+    async def survey(self, request: SurveyRequest, keys: Keys) -> Outcome:
+        visitor = self._visitor
+        caller, served = visitor.leg.remote, visitor.live.served or Served()
+        facts = WaitingFacts(
+            caller={"number": caller.number, "name": caller.display_name, "language": request.language},
+            context=visitor.context(),
+            queue_name=served.queue,
+            agent_id=served.agent,
+        )
+        survey = visitor.active.plan.surveys[request.survey]
+        return await self._parts.surveys.ask(survey, visitor, keys, request.language, facts)
 
     async def _carry_on(self, outcome: Outcome, end: ConversationEnd | None, keys: Keys) -> Outcome:
         if isinstance(end, BlindTransfer):

@@ -65,6 +65,7 @@ class CallContext:
         self._log = log
         self._nodes: list[str] = []  # of the menu, since the last step that names them
         self._matched: Matched | None = None
+        self._last: Mapping[str, Any] | None = None  # the last contact with the customer
         self._stored = ""  # the id of the envelope that is on disk, or soon
 
     @property
@@ -83,6 +84,7 @@ class CallContext:
         try:
             async with asyncio.timeout(FIND_LIMIT_S):
                 await self._identify()
+                await self._look_back()
         except (RingbackError, TimeoutError) as error:
             self._log.error("handoff_not_looked_up", error=str(error) or "the database is slow")
         except Exception:  # noqa: BLE001  # a caller without context is better than no caller
@@ -163,15 +165,17 @@ class CallContext:
 
     def plan_view(self) -> Mapping[str, Any]:
         """For a dialplan's expressions; empty when nothing is known."""
-        return {} if self._matched is None else planned(self._matched, self._now())
+        return self._with_last({} if self._matched is None else planned(self._matched, self._now()))
 
     def agent_view(self) -> Mapping[str, Any]:
         """For the agent's screen, before they answer; empty when nothing is known."""
-        return {} if self._matched is None else shown(self._matched, Audience.AGENT, self._now())
+        view = {} if self._matched is None else shown(self._matched, Audience.AGENT, self._now())
+        return self._with_last(view)
 
     def told(self, *, personal: bool) -> Mapping[str, Any]:
         """For a webhook; empty when nothing is known."""
-        return {} if self._matched is None else told(self._matched, self._now(), personal=personal)
+        view = {} if self._matched is None else told(self._matched, self._now(), personal=personal)
+        return self._with_last(view) if personal else view
 
     def headers(self) -> Headers:
         """For the INVITE to an agent's phone: the id, and what a PBX can show (RFC 7433)."""
@@ -191,6 +195,7 @@ class CallContext:
             if found is None:
                 return Outcome("not_found")
             self._meet(*found)
+            await self._look_back()
         if request.write:
             try:
                 self._write(request.write)
@@ -257,6 +262,15 @@ class CallContext:
         self._apply(lambda envelope: envelope.with_steps(new), what or kind.value, source or self._source)
 
     # ---- inside
+
+    async def _look_back(self) -> None:
+        """When somebody talked with them last. Raises RingbackError."""
+        if self._desk is not None:
+            here = self._fresh() if self._matched is None else self._matched.envelope
+            self._last = await self._desk.last_contact(here)
+
+    def _with_last(self, view: dict[str, Any]) -> Mapping[str, Any]:
+        return view if self._last is None else {**view, "last_contact": dict(self._last)}
 
     @property
     def _source(self) -> str:

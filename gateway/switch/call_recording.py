@@ -109,7 +109,7 @@ class CallRecording:
 class Recordings:
     """The recordings of a node. Used as `async with`, around the calls and inside the recorder's life.
 
-    `on_change` is told what becomes of each.
+    `on_change` is told what becomes of each, `on_kept` of those that are complete and can be heard.
     """
 
     def __init__(
@@ -119,7 +119,9 @@ class Recordings:
         clock: Clock,
         *,
         on_change: Callable[[CallRecording, RecordingState], object] = lambda _recording, _state: None,
+        on_kept: Callable[[CallRecording], object] = lambda _recording: None,
     ) -> None:
+        self._on_kept = on_kept
         self.store = store
         self._recorder = recorder
         self._clock = clock
@@ -234,6 +236,7 @@ class Recordings:
             log.debug("recording_incomplete", file=str(path), error=str(fault))
             return
         await self._convert(path)
+        self._on_kept(recording)
 
     async def _convert(self, path: Path) -> None:
         if self._converting:

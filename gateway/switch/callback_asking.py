@@ -11,6 +11,7 @@ from gateway.callbacks.numbers import CallableNumber
 from gateway.callbacks.request import Callback, CallbackRefused
 from gateway.dialplan.ports import Keys
 from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.dialplan.wording import Wording
 from gateway.queues.estimate import Estimate
 from gateway.switch.callback_talk import CallbackTalk, PendingChoice
 from gateway.switch.waiting_room import WaitingRoomParts
@@ -48,8 +49,8 @@ class CallbackAsking:
         """What is to become of the callback that they have; None when they don't say."""
         return await self._talk(asker).about_pending(position)
 
-    async def say(self, asker: Asker, words: str) -> None:
-        """`words`: what follows `ringback.callback.` in the key of a catalogue."""
+    async def say(self, asker: Asker, words: str | Wording) -> None:
+        """`words`: what follows `ringback.callback.` in the key of a catalogue, or other ones."""
         await self._talk(asker).say(words)
 
     async def agree(self, asker: Asker) -> CallableNumber | None:

@@ -17,6 +17,9 @@ REMEMBERED: Final = 10_000
 """Agents whose last call is known, for what they note after it."""
 
 
+_BY_AGENT: Final = frozenset({JournalKind.NOTED, JournalKind.CONNECTED})
+
+
 class Journeys:
     """Given every event of the journal (`QueueRunner.observe`)."""
 
@@ -37,7 +40,7 @@ class Journeys:
                 self._last.popitem(last=False)
         if (told := _told(event)) is not None:
             kind, text = told
-            source = f"agent:{event.agent}" if event.kind is JournalKind.NOTED else "queue"
+            source = f"agent:{event.agent}" if event.kind in _BY_AGENT and event.agent else "queue"
             context.walk(kind, text, source=source, what=event.kind.value)
 
     def _walk_without_a_call(self, event: JournalEvent) -> None:

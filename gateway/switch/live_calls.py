@@ -114,6 +114,15 @@ class CallChanged:
     ended: LiveCall | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """By whom somebody was served last."""
+
+    queue: str = ""
+    entry: str = ""
+    agent: str = ""
+
+
 class LiveCall:
     """One call's line in the registry, for those who run it."""
 
@@ -127,6 +136,9 @@ class LiveCall:
         """The one that goes on, to act on it."""
         self.envelope: CallContext | None = None
         """What is known of the caller, where somebody keeps it."""
+        self.served: Served | None = None
+        self.surveyed = False
+        """They were asked what they thought of it, or will be."""
 
     @property
     def view(self) -> CallView:

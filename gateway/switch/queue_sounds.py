@@ -20,6 +20,7 @@ from gateway.dialplan.waiting_words import (
     connecting_prompts,
     consent_prompts,
     sayings_to_prompts,
+    survey_prompts,
     whisper_prompts,
 )
 from gateway.dialplan.wording import Wording
@@ -82,6 +83,12 @@ class QueueSounds:
         """What is said about a callback; `words` as for `callback_prompts`."""
         prompts = callback_prompts(active.plan, words, language, facts, figures, _unsayable)
         return await self._clips(active, prompts)
+
+    async def survey(
+        self, active: ActivePlan, words: Wording, language: str, facts: WaitingFacts
+    ) -> tuple[Clip, ...]:
+        """What callers are asked after the talk."""
+        return await self._clips(active, survey_prompts(active.plan, words, language, facts, _unsayable))
 
     async def brief(
         self, active: ActivePlan, queue: QueueDefinition, agent: AgentProfile, facts: WaitingFacts

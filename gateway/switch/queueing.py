@@ -12,11 +12,11 @@ up, in whatever state.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 from uuid import uuid4
 
 from structlog.typing import FilteringBoundLogger
@@ -28,12 +28,16 @@ from gateway.call.state import LegState
 from gateway.call.verification import is_verified
 from gateway.callbacks.numbers import CallableNumber
 from gateway.callbacks.request import RESTART, Callback
-from gateway.dialplan.ports import Keys, Outcome
+from gateway.dialplan.places import Position
+from gateway.dialplan.ports import Keys, Listener, Outcome
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import KeyAction, QueueDefinition, RecordWhen
 from gateway.dialplan.requests import DialRequest, QueueRequest
+from gateway.dialplan.run import caller_of
 from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.dialplan.wording import Wording
+from gateway.queues.journal import JournalKind
 from gateway.queues.restart import VERIFIED
 from gateway.queues.runner import QueueRunner
 from gateway.queues.signals import (
@@ -71,7 +75,7 @@ from gateway.switch.conversation_ends import (
 from gateway.switch.conversation_parts import CallIdentity, ConversationParts
 from gateway.switch.conversation_recording import RecordingRules
 from gateway.switch.dialling import TRANSFER_RING_S, Dialling
-from gateway.switch.live_calls import LiveCall, Stage
+from gateway.switch.live_calls import LiveCall, Served, Stage
 from gateway.switch.offers import Briefing, OfferDesk
 from gateway.switch.ports import Line
 from gateway.switch.recording_store import Keeping
@@ -80,6 +84,11 @@ from gateway.switch.waiting_room import Told, WaitingRoom, WaitingRoomParts
 if TYPE_CHECKING:
     from gateway.switch.callbacks import CallbackDesk
     from gateway.switch.pending_callback import PendingCallback
+    from gateway.switch.surveying import Surveys
+
+T = TypeVar("T")
+
+CHAT_SENT: Final = Wording(Position("", 1, 1), key="ringback.queue.chat_sent")
 
 EXITS: Final[Mapping[Leaving, str]] = MappingProxyType(
     {
@@ -103,12 +112,13 @@ class QueueParts:
     waiting: WaitingRoomParts
     dialling: Dialling
     callbacks: CallbackDesk
+    surveys: Surveys | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """The call that visits. `context`: what the agent is shown. `envelope`: where it comes from, on a call
-    whose caller came by themselves.
+    whose caller came by themselves. `listener`: hears them, where speech is understood.
     """
 
     call_id: str
@@ -119,6 +129,7 @@ class Visitor:
     live: LiveCall
     context: Callable[[], Mapping[str, Any]] = lambda: MappingProxyType({})
     envelope: CallContext | None = None
+    listener: Listener | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +145,7 @@ class _Wish(Enum):
     """Something that the caller, or the node, wants beside an agent."""
 
     CALLBACK = "callback"
+    CHAT = "chat"
     CLOSING = "closing"  # the node is about to stop
 
 
@@ -162,6 +174,8 @@ class QueueVisit:
         self._hung_up_by = "caller"  # unless we learn otherwise
         self._over = False
         self._asking = CallbackAsking(parts.callbacks, parts.waiting, visitor, keys)
+        self._chat_asked = False
+        self._served = False  # the agent has hung up, and the entry is over
         self._called_back = ""  # the callback that has the place now
 
     @property
@@ -210,6 +224,9 @@ class QueueVisit:
                     return Outcome(EXITS.get(news, "error"))
                 case Connected():
                     outcome = await self._talk(news)
+                case _Wish.CHAT:
+                    await self._ask_chat()
+                    outcome = None
                 case _Wish():
                     outcome = await self._ask_callback(closing=news is _Wish.CLOSING)
                 case _:
@@ -262,13 +279,36 @@ class QueueVisit:
         screen.show_place(None)
         screen.show_agent(None)
 
+    async def _survey(self) -> None:
+        """What they thought of it, if the queue asks; the agent's part is over before."""
+        definition, surveys = self._definition(), self._parts.surveys
+        survey = self._visitor.active.plan.surveys.get(definition.survey)
+        if surveys is None or survey is None or self._leg.state is not LegState.CONFIRMED:
+            return
+        facts = self._facts(None)
+        self._end_entry()
+        self._visitor.live.enter(
+            Stage.DIALPLAN, self._parts.conversations.clock.utc(), queue=self._queue, entry=""
+        )
+        await surveys.ask(survey, self._visitor, self._keys, self._language, facts)
+
     def _end_entry(self) -> None:
+        if self._served:
+            return
         if self._talking:
+            self._served = True
             self._runner.post(Finished(self._entry, by=self._hung_up_by))
+            self._invite()
         elif not self._runner.keeps_places:
             self._runner.post(Leave(self._entry, Leaving.ABANDONED))
         self._parts.offers.unregister(self._entry)
         self._runner.forget(self._entry)
+
+    def _invite(self) -> None:
+        """Who hung up first couldn't be asked."""
+        definition, surveys = self._definition(), self._parts.surveys
+        if surveys is not None and definition.survey_link and self._hung_up_by == "caller":
+            surveys.invite(definition.survey, self._visitor)
 
     # ---- waiting
 
@@ -317,6 +357,8 @@ class QueueVisit:
                 room.tell_now()
             elif key.action is KeyAction.CALLBACK:
                 self._news.put_nowait(_Wish.CALLBACK)
+            elif key.action is KeyAction.CHAT:
+                self._news.put_nowait(_Wish.CHAT)
             elif key.action is KeyAction.LANGUAGE:
                 self._language = key.language
                 room.speak(key.language)
@@ -332,9 +374,17 @@ class QueueVisit:
         estimate = self._parts.waiting.forecasts.of(self._entry)
         median_s = None if estimate is None else estimate.median_s
         caller = self.caller
+        context = self._visitor.context() if self.envelope is None else self.envelope.plan_view()
+        known = caller_of(context)
         return WaitingFacts(
-            caller={"number": caller.number, "name": caller.display_name, "language": self._language},
-            context=self._visitor.context() if self.envelope is None else self.envelope.plan_view(),
+            caller={
+                "number": caller.number,
+                "name": known.get("name") or caller.display_name,
+                "language": self._language,
+                "authenticated": known.get("authenticated", False),
+                "id": known.get("id", ""),
+            },
+            context=context,
             queue_name=self._queue,
             queue={} if view is None else queue_facts(view, median_s, self._runner.now),
             entry=self._entry,
@@ -378,18 +428,30 @@ class QueueVisit:
 
         None: the wait goes on.
         """
+        number = await self._unless_news(self._agree(closing=closing))
+        return None if number is None else await self._become_callback(number)
+
+    async def _unless_news(self, talk: Coroutine[Any, Any, T]) -> T | None:
+        """What comes of a talk; None when there was news first, which ends it and is heard next."""
         async with asyncio.TaskGroup() as tasks:
-            talk = tasks.create_task(self._agree(closing=closing))
+            talking = tasks.create_task(talk)
             news = tasks.create_task(self._news.get())
-            await asyncio.wait({talk, news}, return_when=asyncio.FIRST_COMPLETED)
-            talk.cancel()
+            await asyncio.wait({talking, news}, return_when=asyncio.FIRST_COMPLETED)
+            talking.cancel()
             news.cancel()
         if not news.cancelled():
             self._visitor.control.stop_audio()
             self._news.put_nowait(news.result())
             return None
-        number = talk.result()
-        return None if number is None else await self._become_callback(number)
+        return talking.result()
+
+    async def _ask_chat(self) -> None:
+        """Webhooks are told, and when that is sure the caller is; the wait goes on."""
+        if not self._chat_asked:
+            self._chat_asked = True
+            self._runner.record(JournalKind.CHAT_REQUESTED, entry=self._entry, queue=self._queue)
+        if await self._runner.settled():
+            await self._unless_news(self._asking.say(self._asker(), CHAT_SENT))
 
     async def _agree(self, *, closing: bool) -> CallableNumber | None:
         if closing:
@@ -525,7 +587,8 @@ class QueueVisit:
             ),
         )
         self._runner.post(Joined(connected.offer))
-        self._talking = True
+        self._talking, self._hung_up_by = True, "caller"
+        self._visitor.live.served = Served(self._queue, self._entry, connected.agent.id)
         screen = screen_of(self._leg)
         screen.show_place(None)
         screen.show_agent(connected.agent.name)
@@ -541,6 +604,7 @@ class QueueVisit:
                 self._requeue(None)
                 return None
             case AgentHungUp():
+                await self._survey()
                 return Outcome("next")
             case Requeued():
                 self._requeue(end.queue, priority=end.priority, skills=end.skills)

@@ -89,7 +89,7 @@ def _take(step: Step, runner: QueueRunner, desk: Callbacks) -> str:
             log.error("entry_not_resumed", entry=entry.id, queue=entry.queue)
             return "refused"
         case Close():
-            about = {"entry": entry.id, "queue": entry.queue, "agent": entry.agent}
+            about = {"entry": entry.id, "queue": entry.queue, "agent": entry.agent, "call_id": entry.call_id}
             runner.record(step.kind, **about, details=step.details)
             if step.keep_place:
                 runner.post(KeepPlace(entry.queue, entry.identity, entry.enqueued_at))

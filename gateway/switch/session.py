@@ -202,6 +202,7 @@ class CallSession:
                 self._live,
                 self._context.agent_view,
                 self._context,
+                self._listener,
             )
         )
 

@@ -17,11 +17,13 @@ from gateway.call.leg import Party
 from gateway.clock import Clock
 from gateway.handoff.showing import MASK
 from gateway.queues.journal import JournalEvent, JournalKind
+from gateway.queues.restart import NODE_DIED
 from gateway.switch.call_context import CallContext
 from gateway.switch.live_calls import CallChanged
 from gateway.switch.offers import OfferDesk, QueuedCall
 from gateway.switch.pending_callback import PendingCallback
 from gateway.switch.queueing import QueueVisit
+from gateway.switch.survey_links import Invitation, SurveyLinks
 from gateway.webhooks.events import Delivery, EventType, Subscriptions
 
 log = structlog.get_logger(__name__)
@@ -41,6 +43,8 @@ _PLAIN: Final[Mapping[JournalKind, EventType]] = {
     JournalKind.CALLBACK_UPDATED: EventType.CALLBACK_UPDATED,
     JournalKind.CALLBACK_DIALLED: EventType.CALLBACK_DIALLED,
     JournalKind.CALLBACK_FAILED: EventType.CALLBACK_FAILED,
+    JournalKind.SURVEYED: EventType.SURVEY_ANSWERED,
+    JournalKind.CHAT_REQUESTED: EventType.CHAT_LINK_REQUESTED,
 }
 _INSIDE: Final = frozenset({"notes", "context", "ani", "dnis", "name", "number", "identity", "envelope"})
 """Details that are a customer's, or are told in another place."""
@@ -54,6 +58,7 @@ class _Story:
     queue: str = ""
     entry: str = ""
     agent: str = ""
+    requested: bool = False  # as a callback, in this moment
     figures: dict[str, Any] = field(default_factory=dict)
     noted: dict[str, Any] = field(default_factory=dict)
     envelope: CallContext | None = None
@@ -70,7 +75,9 @@ class Teller:
         offers: OfferDesk,
         clock: Clock,
         write: Callable[[JournalEvent], None],
+        links: SurveyLinks | None = None,
     ) -> None:
+        self._links = links
         self._clock = clock
         self._subscriptions = subscriptions
         self._offers = offers
@@ -87,10 +94,12 @@ class Teller:
             return ()
 
     def call_changed(self, change: CallChanged) -> None:
-        """A call that is over is an event (`LiveCalls.subscribe`)."""
+        """A call that is over is an event (`LiveCalls.subscribe`); what no route took (scanners) isn't."""
         if change.ended is None:
             return
         view, now = change.ended.view, self._clock.utc()
+        if view.direction == "inbound" and not view.dialplan:
+            return
         story = self._stories.get(change.call_id) or self._begin(change.call_id)
         story.envelope = change.ended.envelope or story.envelope
         story.caller = story.caller or Party(view.ani, view.name)
@@ -114,7 +123,9 @@ class Teller:
     def _deliveries(self, event: JournalEvent) -> Iterator[Delivery]:
         call = self._offers.call_at(event.entry) if event.entry else None
         story = self._follow(event, call)
-        for told, more in _told(event, call):
+        if event.kind is JournalKind.CALLBACK_UPDATED and not _is_news(event, story):
+            return
+        for told, more in self._told(event, call):
             if not self._subscriptions.wanted(told):
                 continue
 
@@ -122,6 +133,20 @@ class Teller:
                 return _described(event, call, story, more, personal)
 
             yield from self._subscriptions.deliveries(told, event.at, describe)
+
+    def _told(
+        self, event: JournalEvent, call: QueuedCall | None
+    ) -> Iterator[tuple[EventType, Mapping[str, Any]]]:
+        if event.kind is not JournalKind.SURVEY_INVITED:
+            yield from _told(event, call)
+        elif self._links is not None:
+            # The token is told, and never journalled: who has it may answer.
+            details = event.details
+            about = Invitation(
+                details["survey"], event.call_id, event.entry, event.queue, event.agent, details["handoff"]
+            )
+            token = self._links.token(about, details["expires_at"])
+            yield EventType.SURVEY_INVITED, {"token": token, "url_path": f"/v1/surveys/{token}"}
 
     def _follow(self, event: JournalEvent, call: QueuedCall | None) -> _Story | None:
         """The story of the event's call, with the event in it."""
@@ -136,9 +161,11 @@ class Teller:
         story = self._stories.get(event.call_id) or self._begin(event.call_id)
         story.queue, story.entry = event.queue or story.queue, event.entry or story.entry
         if isinstance(call, QueueVisit) and call.envelope is not None:
-            story.envelope = call.envelope
-        if call is not None:
+            story.envelope, story.caller = call.envelope, call.caller
+        elif call is not None:
             story.caller, story.context = call.caller, call.context
+        if event.kind is JournalKind.CALLBACK_REQUESTED:
+            story.requested = True
         if event.kind is JournalKind.CONNECTED:
             story.agent = event.agent
             self._last[event.agent] = event.call_id
@@ -152,6 +179,18 @@ class Teller:
         story = self._stories[call_id] = _Story(call_id)
         _trim(self._stories)
         return story
+
+
+def _is_news(event: JournalEvent, story: _Story | None) -> bool:
+    """Of a callback that was updated: somebody wants it otherwise. The engine only notes when it is due, and
+    the details that follow a request were told with it.
+    """
+    if "number" not in event.details:
+        return False
+    if story is not None and story.requested:
+        story.requested = False
+        return False
+    return True
 
 
 def _trim(known: OrderedDict[str, Any]) -> None:
@@ -179,6 +218,8 @@ def _told(event: JournalEvent, call: QueuedCall | None) -> Iterator[tuple[EventT
             yield EventType.CALL_CONNECTED, {}
             if callback:
                 yield EventType.CALLBACK_COMPLETED, {}
+        case JournalKind.FINISHED if details.get("cause") == NODE_DIED:
+            yield EventType.CALL_ENDED, {}  # which nobody was there to tell
         case JournalKind.RECORDING if details.get("what") == "ready":
             yield EventType.RECORDING_READY, {"recording": details.get("file")}
         case kind if kind in _PLAIN:
@@ -188,7 +229,10 @@ def _told(event: JournalEvent, call: QueuedCall | None) -> Iterator[tuple[EventT
 
 
 def _is_callback(call: QueuedCall | None) -> bool:
-    return call is not None and (isinstance(call, PendingCallback) or "callback" in call.context)
+    if isinstance(call, QueueVisit):
+        # Who came by themselves has an envelope, who was called what was shown of them then.
+        return call.envelope is None and "callback" in call.context
+    return isinstance(call, PendingCallback)
 
 
 def _described(
@@ -210,6 +254,8 @@ def _described(
     }
     if event.kind in (JournalKind.NOTED, JournalKind.CALL_ENDED) and personal and of_story.noted:
         found["notes"] = of_story.noted.get("notes", "")
+    if not personal and found.get("source") == "link":
+        found.pop("comment", None)  # what somebody wrote may say anything
     caller = call.caller if call is not None else of_story.caller
     if personal and caller is not None:
         found["caller"] = {"number": caller.number, "name": caller.display_name}

@@ -14,6 +14,7 @@ const RETRY_MS = [0, 250, 500, 1000, 2000, 3000];
 const MEDIA_GRACE_MS = 1500; // a disconnected ICE pair may recover by itself
 const NEGOTIATION_LIMIT_MS = 12000;
 const STORAGE_KEY = "ringback.call";
+const ACK_LIMIT_MS = 4000; // a socket over which nothing is acknowledged any more is dead, whatever TCP still hopes
 const FATAL = new Set([4400, 4401, 4403, 4404]);
 
 /** Why something failed; `code` is for programs. */
@@ -40,6 +41,7 @@ export class RingbackConnection extends EventTarget {
   #deadline = Infinity;
   #closed = false;
   #ready = null;
+  #unheard = 0; // the timer that runs while something isn't acknowledged
   #calls = new Map();
 
   /** @param {{url: string, token?: string | (() => string | Promise<string>), session?: string}} options */
@@ -122,7 +124,7 @@ export class RingbackConnection extends EventTarget {
 
   #take(socket, message) {
     if (socket !== this.#socket) return;
-    if (message.ack !== undefined) this.#outbox = this.#outbox.filter((kept) => kept.seq > message.ack);
+    if (message.ack !== undefined) this.#acknowledged(message.ack);
     if (message.type === "welcome") return this.#welcome(message);
     if (message.type === "received") return;
     if (message.seq !== undefined) {
@@ -138,6 +140,24 @@ export class RingbackConnection extends EventTarget {
     if (handler) handler(message);
     else if (message.type === "ring") this.#emit("ring", { call: message.call, ...message });
     else this.#emit("message", message);
+  }
+
+  #acknowledged(seq) {
+    const left = this.#outbox.filter((kept) => kept.seq > seq);
+    if (left.length < this.#outbox.length || !left.length) this.#unheard = clearTimeout(this.#unheard);
+    this.#outbox = left;
+    if (left.length) this.#expectAck();
+  }
+
+  /** Without an answer in time the network has changed, or died, without anybody having told this page. */
+  #expectAck() {
+    const socket = this.#socket;
+    this.#unheard ||= setTimeout(() => {
+      this.#unheard = 0;
+      if (socket !== this.#socket || !socket) return;
+      socket.close();
+      this.#lost(socket, { code: 1006, reason: "nothing is acknowledged" });
+    }, ACK_LIMIT_MS);
   }
 
   #welcome(message) {
@@ -170,12 +190,14 @@ export class RingbackConnection extends EventTarget {
   #write(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) {
       this.#socket.send(JSON.stringify(this.#received === null ? message : { ...message, ack: this.#received }));
+      if (message.seq !== undefined) this.#expectAck();
     }
   }
 
   #lost(socket, event) {
     if (socket !== this.#socket || this.#closed) return;
     this.#socket = null;
+    this.#unheard = clearTimeout(this.#unheard);
     const fatal = FATAL.has(event.code) || (!this.#session && this.#attempt >= RETRY_MS.length);
     if (fatal) {
       this.#fail(this.refusal ?? new RingbackError("refused", event.reason || `closed with ${event.code}`));

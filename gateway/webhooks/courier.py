@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,6 +29,11 @@ LOOK_S: Final = 5.0
 """How often the outbox is looked at without a reason: for what another node left."""
 CLAIM_MARGIN_S: Final = 10.0
 TIDY_S: Final = 3600.0
+DELIVERED_FOR: Final = timedelta(days=1)
+"""How long what was delivered is kept: a busy node tells gigabytes a week."""
+STRAY_FOR: Final = timedelta(days=1)
+"""Other nodes of the database may have endpoints that this one hasn't."""
+UNKNOWN: Final = "no node has this endpoint any more"
 DISABLED: Final = "the endpoint is disabled"
 
 
@@ -58,16 +63,19 @@ class Outbox(Protocol):
     async def put_off(self, id: str, next_at: datetime, status: int | None, error: str) -> None: ...
     async def bury(self, id: str, now: datetime, status: int | None, error: str) -> None: ...
     async def bury_all(self, endpoint: str, now: datetime, error: str) -> int: ...
+    async def bury_strays(
+        self, known: Collection[str], now: datetime, before: datetime, error: str
+    ) -> int: ...
     async def backlog(self, endpoint: str) -> Backlog: ...
     async def release(self) -> None: ...
     async def disabled(self, endpoint: str, url: str) -> bool: ...
     async def disable(self, endpoint: str, url: str, now: datetime) -> None: ...
-    async def forget(self, before: datetime) -> int: ...
+    async def forget(self, delivered_before: datetime, dead_before: datetime) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class CourierRules:
-    """How deliveries are made. `keep`: how long those that are over can still be seen."""
+    """How deliveries are made. `keep`: how long those that were given up can still be seen, and replayed."""
 
     backoff: Backoff = field(default_factory=Backoff)
     timeout_s: float = 10.0
@@ -107,13 +115,16 @@ class Courier:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             for one in self._rounds:
                 tasks.create_task(one.run())
-            while self._rounds:
-                await asyncio.sleep(TIDY_S)
+            while True:
                 await self._tidy()
+                await asyncio.sleep(TIDY_S)
 
     async def _tidy(self) -> None:
         try:
-            await self._outbox.forget(self._clock.utc() - self._rules.keep)
+            now = self._clock.utc()
+            names = [one.endpoint for one in self._rounds]
+            await self._outbox.bury_strays(names, now, now - STRAY_FOR, UNKNOWN)
+            await self._outbox.forget(now - min(DELIVERED_FOR, self._rules.keep), now - self._rules.keep)
         except RingbackError as error:
             log.error("webhooks_not_forgotten", error=str(error))  # noqa: TRY400
 
@@ -142,6 +153,10 @@ class _Round:
         self._failing = False
         self._flying: set[asyncio.Task[None]] = set()
         self._backlog = Backlog()
+
+    @property
+    def endpoint(self) -> str:
+        return self._endpoint.name
 
     def wake(self) -> None:
         self._news.set()

@@ -66,14 +66,14 @@ DESCRIPTIONS: Final[Mapping[EventType, str]] = MappingProxyType(
         "nobody will call again: tell the customer in another way.",
         EventType.CALLBACK_COMPLETED: "The customer talks with an agent: `agent`, `wait_s`.",
         EventType.CALLBACK_CANCELLED: "Nobody will call: `reason` (cancelled, removed, merged), `by`.",
-        EventType.SURVEY_INVITED: "The customer couldn't be asked in the call: `url_path` and `token` take "
-        "their answer (POST) until `expires_at`.",
+        EventType.SURVEY_INVITED: "The customer couldn't be asked in the call: `url_path` takes their "
+        "answer (POST, with an app's key) until `expires_at`.",
         EventType.SURVEY_ANSWERED: "The customer said how it was: `survey`, `agent`, `nps`, `csat`, "
         "`recording` of a comment.",
         EventType.HANDOFF_CHANGED: "An envelope was handed over or changed: `handoff`, `what`, `by`, and the "
         "`context` as it is now.",
-        EventType.CHAT_LINK_REQUESTED: "A caller wants to go on in writing: send them a link. `values` of "
-        "the dialplan.",
+        EventType.CHAT_LINK_REQUESTED: "A caller would rather write: send them a link to a chat, to "
+        "`caller.number` or in their app. `by`: the agent who asks for it; none is there when they wait.",
         EventType.RECORDING_READY: "A recording is complete: `recording` (GET /v1/recordings/{id}).",
         EventType.TEST: "Somebody tries whether the endpoint works.",
     }

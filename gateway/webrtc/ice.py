@@ -25,6 +25,7 @@ from aioice.ice import (
     relayed_candidate,
     server_reflexive_candidate,
 )
+from aioice.stun import TransactionError
 from aiortc.rtcconfiguration import RTCIceServer
 from aiortc.rtcicetransport import RTCIceGatherer, connection_kwargs
 
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 
 GATHER_LIMIT_S: Final = 5.0
 PORT_TRIES: Final = 50
+CONSENT_EVERY_S: Final = 5.0  # RFC 7675 §5.1
 RECEIVE_BUFFER: Final = 262_144  # bytes: what aioice asks for
 
 OnCandidate = Callable[[str | None], object]
@@ -102,6 +104,7 @@ class IceConnection(Connection):
         self._on_candidate = on_candidate
         self._remote_count = 0
         self._searching: asyncio.Task[None] | None = None
+        self.consent_expired = False
 
     # ---- ours
 
@@ -126,6 +129,33 @@ class IceConnection(Connection):
             await asyncio.gather(self._searching, return_exceptions=True)
             self._searching = None
         await super().close()
+
+    async def query_consent(self) -> None:
+        """Asks again and again whether the far end still wants our media (RFC 7675 §5.1).
+
+        Without an answer for `consent_timeout_s` it doesn't, and the connection is closed.
+        """
+        limit_s = self._settings.consent_timeout_s
+        now = asyncio.get_running_loop().time
+        consented_at = now()
+        while now() - consented_at < limit_s:
+            await asyncio.sleep(min(CONSENT_EVERY_S, limit_s / 6) * random.uniform(0.8, 1.2))  # noqa: S311  # no secret
+            if await self._consents():
+                consented_at = now()
+        log.info("ice_consent_expired", limit_s=limit_s)
+        self.consent_expired = True
+        self._query_consent_task = None
+        await self.close()
+
+    async def _consents(self) -> bool:
+        for pair in list(self._nominated.values()):
+            request = self.build_request(pair, nominate=False)
+            key = (self.remote_password or "").encode()
+            try:
+                await pair.protocol.request(request, pair.remote_addr, integrity_key=key, retransmissions=0)
+            except TransactionError:
+                return False
+        return True
 
     async def take(self, candidate: str | None) -> bool:
         """A candidate of the far end's, None for "no more". False: it is of no use, or one too many."""

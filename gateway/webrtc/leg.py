@@ -14,9 +14,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from gateway.call.cause import Cause, cause_to_sip, parse_reason, sip_to_cause
-from gateway.call.cdr import MediaQuality
 from gateway.call.context import Introduction
-from gateway.call.digits import DIGITS, DigitEvent, DigitMerger
 from gateway.call.leg import (
     Answered,
     CallDirection,
@@ -25,22 +23,19 @@ from gateway.call.leg import (
     Ended,
     Headers,
     LegEvent,
-    MediaDirectionChanged,
     Party,
     Ringing,
     Side,
     Technology,
 )
-from gateway.call.state import LegAction, LegSignal, LegState, MediaDirection, next_state, require
-from gateway.errors import LegEnded
+from gateway.call.state import LegAction, LegSignal, LegState, MediaDirection
+from gateway.legs import Leg, check_keys
 from gateway.webrtc import messages
 from gateway.webrtc.media import LegMedia, MediaServices
 from gateway.webrtc.messages import Message
 from gateway.webrtc.screen import AppScreen
 from gateway.webrtc.sdp import BadOffer
-from media import tone
 from media.bridge import Port
-from media.player import Player
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +51,7 @@ class AppLink(Protocol):
         ...
 
 
-class WebRtcLeg:
+class WebRtcLeg(Leg):
     """One side of a call, in an app or a browser. `key`: what app and gateway call it in the signalling."""
 
     def __init__(
@@ -72,27 +67,24 @@ class WebRtcLeg:
         link: AppLink,
         on_ended: Callable[[WebRtcLeg], object],
     ) -> None:
+        super().__init__(
+            services.engine,
+            services.bridge,
+            leg_id=leg_id,
+            direction=direction,
+            remote=remote,
+            local=local,
+            headers=headers,
+        )
         self._services = services
-        self._id = leg_id
         self._key = key
-        self._direction = direction
-        self._remote = remote
-        self._local = local
-        self._headers = headers
         self._link = link
         self._on_ended = on_ended
-        self._state = LegState.TRYING
         self._answer: Mapping[str, str] | None = None  # headers of our answer, once it is sent
         self._acknowledged = False  # both ends know of the answer
         self._holds = self._held = self._muted = False  # we hold; they hold; they have muted themselves
-        self._told_media = MediaDirection.SENDRECV
-        self._alerted: set[LegEvent] = set()
-        self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
-        self._taken = self._over = False
         self._ending: Message | None = None
-        self._digits = DigitMerger()
         self._limit: asyncio.TimerHandle | None = None
-        self._quality: MediaQuality | None = None
         self._media = LegMedia(
             services,
             leg_id,
@@ -108,36 +100,12 @@ class WebRtcLeg:
     # ---- what it is
 
     @property
-    def id(self) -> str:
-        return self._id
-
-    @property
     def key(self) -> str:
         return self._key
 
     @property
     def technology(self) -> Technology:
         return Technology.IN_APP
-
-    @property
-    def direction(self) -> CallDirection:
-        return self._direction
-
-    @property
-    def remote(self) -> Party:
-        return self._remote
-
-    @property
-    def local(self) -> Party:
-        return self._local
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self._headers
-
-    @property
-    def state(self) -> LegState:
-        return self._state
 
     @property
     def media_direction(self) -> MediaDirection:
@@ -153,30 +121,26 @@ class WebRtcLeg:
     def network_id(self) -> str:
         return self._key
 
-    @property
-    def quality(self) -> MediaQuality | None:
-        return self._quality
-
     # ---- what can be done with it
 
     async def ring(self) -> None:
-        self._require(LegAction.RING)
+        self._require(LegAction.RING, answer_sent=self._answer is not None)
         self._move(LegSignal.ALERTED)
         self._tell_app({"type": "ringing"})
 
     async def progress(self) -> None:
-        self._require(LegAction.PROGRESS)
+        self._require(LegAction.PROGRESS, answer_sent=self._answer is not None)
         self._move(LegSignal.PROGRESSED)
         self._tell_app({"type": "progress"})
 
     async def answer(self, headers: Headers = ()) -> None:
-        self._require(LegAction.ANSWER)
+        self._require(LegAction.ANSWER, answer_sent=self._answer is not None)
         self._answer = _lower(headers)
         self._tell_app(messages.answered(self._answer))
         self._expect(self._services.settings.setup_timeout_s, Cause.RECOVERY_ON_TIMER_EXPIRY)
 
     async def reject(self, cause: Cause, *, retry_after_s: int | None = None, headers: Headers = ()) -> None:
-        self._require(LegAction.REJECT)
+        self._require(LegAction.REJECT, answer_sent=self._answer is not None)
         if retry_after_s is not None:
             headers = (*headers, ("Retry-After", str(retry_after_s)))
         self._end(
@@ -194,34 +158,20 @@ class WebRtcLeg:
         self._end(cause, Side.LOCAL, status, headers=_lower(headers))
 
     async def hold(self) -> None:
-        self._require(LegAction.HOLD)
+        self._require(LegAction.HOLD, answer_sent=self._answer is not None)
         self._set_hold(on=True)
 
     async def resume(self) -> None:
-        self._require(LegAction.RESUME)
+        self._require(LegAction.RESUME, answer_sent=self._answer is not None)
         self._set_hold(on=False)
 
     async def send_digits(self, digits: str, *, duration_s: float = 0.16) -> None:
-        self._require(LegAction.SEND_DIGITS)
-        if not digits or not set(digits) <= DIGITS:
-            raise ValueError(f"not keys: {digits!r}")
+        self._require(LegAction.SEND_DIGITS, answer_sent=self._answer is not None)
+        check_keys(digits)
         if self._media.sends_keys:
             self._media.port.press(digits, duration_s)
         else:
-            await self._send_tones(digits, duration_s)
-
-    async def next_event(self) -> LegEvent:
-        if self._over:
-            raise LegEnded(self._id)
-        if self._taken:
-            raise RuntimeError(f"two tasks wait for the events of leg {self._id}")
-        self._taken = True
-        try:
-            event = await self._events.get()
-        finally:
-            self._taken = False
-        self._over = isinstance(event, Ended)
-        return event
+            await self._send_tones(digits, duration_s, self.audio)
 
     # ---- what the app says
 
@@ -320,25 +270,12 @@ class WebRtcLeg:
 
     # ---- inside
 
-    def _require(self, action: LegAction) -> None:
-        inbound = self._direction is CallDirection.INBOUND
-        sent = self._answer is not None
-        require(action, self._state, leg_id=self._id, inbound=inbound, answer_sent=sent)
-
-    def _move(self, signal: LegSignal) -> None:
-        self._state = next_state(self._state, signal)
-
     def _tell_app(self, message: Message) -> None:
         self._link.send(self._key, message)
 
-    def _tell(self, event: LegEvent) -> None:
-        self._events.put_nowait(event)
-
     def _alert(self, signal: LegSignal, event: LegEvent) -> None:
         self._move(signal)
-        if event not in self._alerted:
-            self._alerted.add(event)
-            self._tell(event)
+        self._tell_once(event)
 
     def _confirm(self) -> None:
         """The call is answered when both ends know it and the audio flows: what is said then is heard."""
@@ -378,9 +315,8 @@ class WebRtcLeg:
 
     def _apply_direction(self) -> None:
         self._media.port.allow(sends=not self._held, hears=not self._holds and not self._muted)
-        if self._state is LegState.CONFIRMED and self.media_direction is not self._told_media:
-            self._told_media = self.media_direction
-            self._tell(MediaDirectionChanged(self.media_direction))
+        if self._state is LegState.CONFIRMED:
+            self._tell_direction(self.media_direction)
 
     def _take_keys(self, digits: str, duration_s: float) -> None:
         for digit in digits:
@@ -395,10 +331,6 @@ class WebRtcLeg:
             self._tell_digits(self._digits.press(digit, source, self._now()))
         else:
             self._tell_digits(self._digits.release(digit, source, held_s))
-
-    def _tell_digits(self, events: tuple[DigitEvent, ...]) -> None:
-        for event in events:
-            self._tell(event)
 
     def _far_end_hung_up(self, given: Mapping[str, str]) -> None:
         headers = _lower(given.items())
@@ -431,19 +363,6 @@ class WebRtcLeg:
         self._tell_digits(self._digits.finish(self._now()))
         self._tell(Ended(cause, by, status, text, headers or {}))
         self._on_ended(self)
-
-    async def _send_tones(self, digits: str, duration_s: float) -> None:
-        engine, bridge = self._services.engine, self._services.bridge
-        player = Player(engine, bridge, f"{self._id}-keys")
-        bridge.connect(player.port, self.audio)
-        try:
-            await player.play([tone.keys(digits, engine.rate, on_s=duration_s)]).finished()
-        finally:
-            player.close()
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
 
 
 def _lower(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

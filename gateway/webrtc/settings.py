@@ -40,5 +40,6 @@ class WebRtcSettings:
     opus_complexity: int = 1
     resume_s: float = 30.0
     media_timeout_s: float = 10.0
+    consent_timeout_s: float = 30.0
     setup_timeout_s: float = 20.0
     native_socket: bool = True

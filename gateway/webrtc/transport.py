@@ -29,8 +29,8 @@ class MediaTransport:
     """Made for one offer. `on_connected(path)`: the media flows; `on_lost(reason)`: it does so no more, or
     never did.
 
-    Reasons: `ice_failed` (no way found, or consent expired after 30 s, RFC 7675), `dtls_failed`,
-    `closed_by_peer` (close_notify). Neither comes after `close`.
+    Reasons: `ice_failed` (no way found), `consent_expired` (the far end has stopped to answer, RFC 7675),
+    `dtls_failed`, `closed_by_peer` (close_notify). Neither comes after `close`.
     """
 
     def __init__(
@@ -193,11 +193,15 @@ class MediaTransport:
 
     def _ice_changed(self) -> None:
         if self._ice.state == "failed" and self._pair is not None:
-            self._lose("ice_failed")
+            self._lose(self._expired() or "ice_failed")
 
     def _dtls_changed(self) -> None:
         if self._dtls.state == "closed" and self._pair is not None:
-            self._lose("closed_by_peer")
+            self._lose(self._expired() or "closed_by_peer")
+
+    def _expired(self) -> str:
+        """Whoever loses consent closes ICE, and DTLS with it: neither is the reason."""
+        return "consent_expired" if self._connection.consent_expired else ""
 
 
 async def close_quietly(transport: MediaTransport) -> None:

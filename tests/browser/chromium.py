@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -63,8 +63,17 @@ def executable() -> str:
 
 
 @asynccontextmanager
-async def chromium(directory: Path, *, microphone_hz: float = MICROPHONE_HZ) -> AsyncIterator[Browser]:
-    """One browser. Its pages may use the microphone, which plays a tone without end."""
+async def chromium(
+    directory: Path,
+    *,
+    microphone_hz: float = MICROPHONE_HZ,
+    command: str | None = None,
+    flags: Sequence[str] = (),
+) -> AsyncIterator[Browser]:
+    """One browser. Its pages may use the microphone, which plays a tone without end.
+
+    `command`: starts it, instead of Debian's; `flags`: more of them.
+    """
     # Not a steady tone: browsers take that for noise and suppress it.
     beep = tones.sine(microphone_hz, 0.3, rate=MICROPHONE_RATE, level_dbfs=-12.0)
     tone = np.tile(np.concatenate([beep, tones.silence(0.2, rate=MICROPHONE_RATE)]), 20)
@@ -73,8 +82,8 @@ async def chromium(directory: Path, *, microphone_hz: float = MICROPHONE_HZ) -> 
     )
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=executable(),
-            args=[*_FLAGS, f"--use-file-for-fake-audio-capture={microphone}"],
+            executable_path=command or executable(),
+            args=[*_FLAGS, *flags, f"--use-file-for-fake-audio-capture={microphone}"],
         )
         try:
             yield browser

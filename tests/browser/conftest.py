@@ -17,6 +17,7 @@ from tests.integration.peers.ports import LOOPBACK, Reservation
 from tests.integration.peers.ua import UserAgent
 from tests.integration.queues.centre import Centre, contact_centre
 
+RECORD = "https://crm.example/?customer={customer.id}&from={number}&call={call_id}"
 SECRET = "a secret that guards nothing but tests"
 
 
@@ -79,7 +80,7 @@ async def shared_centre(
         ("ann", "ben"),
         browsers=("bea",),
         keys=KEYS,
-        environment=voice_environment(),
+        environment={**voice_environment(), "RINGBACK_DESKTOP__RECORD_URL": RECORD},
         trunk=customer,
     ) as running:
         yield running

@@ -277,6 +277,10 @@ async def test_the_screen_pop_tells_who_it_is_and_whether_that_still_holds(
     links = await screen.page.locator("#offer a").evaluate_all("(found) => found.map((link) => link.href)")
     assert links == ["https://shop.example.com/invoice/7"]
     await screen.check(pictures, "agent-screen-pop")
+    for language in ("ja", "zh"):
+        await screen.page.select_option("#language", language)
+        await screen.check(pictures, f"agent-screen-pop-{language}")
+    await screen.page.select_option("#language", "en")
     caller.bye()
     await phone.request("CANCEL")
     await screen.sees(".toast", "hung up")

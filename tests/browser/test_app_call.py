@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext
+from playwright.async_api import BrowserContext, WebSocketRoute
 
 from tests.browser.chromium import AppPage
 from tests.integration.gateway import Gateway
@@ -117,6 +117,41 @@ async def test_a_change_of_network_brings_a_new_connection_to_the_same_call(
     await app.page.click("#hangup")
     await app.ended()
     await idle(voice_gateway)
+
+
+async def test_a_socket_that_died_in_silence_is_replaced_and_nothing_is_lost(
+    context: BrowserContext, base: str
+) -> None:
+    page = await context.new_page()
+    app = AppPage(page, base)
+    sockets: list[str] = []
+
+    def relay(route: WebSocketRoute) -> None:
+        server = route.connect_to_server()
+        sockets.append(route.url)
+        first = len(sockets) == 1
+        dead: list[bool] = []
+
+        def to_server(message: str | bytes) -> None:
+            if first and '"type":"digits"' in str(message):
+                dead.append(True)  # from here on nothing arrives, at neither end
+            if not dead:
+                server.send(message)
+
+        route.on_message(to_server)
+        server.on_message(lambda message: None if dead else route.send(message))
+
+    await page.route_web_socket("**/v1/voice", relay)
+    await page.goto(f"{base}/app/")
+    await app.call()
+    await app.hears(MENU_HZ)
+
+    await page.keyboard.press("1")
+    await app.hears(KEY_1_HZ, deadline_s=20.0)
+
+    assert len(sockets) == 2
+    await page.click("#hangup")
+    await app.ended()
 
 
 async def test_a_page_that_is_closed_ends_its_call_when_nobody_comes_back(

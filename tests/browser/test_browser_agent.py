@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from playwright.async_api import BrowserContext
 from tests.browser.chromium import MICROPHONE_HZ
 from tests.browser.desk import BEA, CALLER_HZ, OTHER_HZ, Screen
 from tests.integration.peers import tones
-from tests.integration.peers.ua import UaCall
+from tests.integration.peers.ua import UaCall, UserAgent
 from tests.integration.peers.wait import until
 from tests.integration.queues.centre import Centre, hears, latest, talking
 from tests.integration.queues.plan import MUSIC_HZ
@@ -147,3 +148,36 @@ async def test_the_second_tab_goes_on_with_the_call_when_the_first_is_closed(
     await second.click("#hangup")
     await second.sees("#state", "Waiting for calls")
     assert second.problems == []
+
+
+async def test_a_customer_who_is_to_be_called_later_is_called_now_by_who_claims_it(
+    wide: BrowserContext, floor: str, centre: Centre, customer: UserAgent, pictures: Path
+) -> None:
+    screen = await Screen.open(wide, floor, "agent", BEA)
+    later = datetime.now(UTC) + timedelta(hours=2)
+    wish = {"queue": "calling", "number": "030 123456", "name": "Grace Example", "at": later.isoformat()}
+    found = await centre.request("POST", "/v1/callbacks", wish)
+    assert found.status_code == 201, found.text
+    await screen.sees("#callbacks", "Grace Example")
+    await screen.sees("#callbacks", "scheduled")
+    claim = screen.page.get_by_role("button", name="Call Grace Example")
+    await claim.click()
+    await screen.sees(".toast", "bea")  # who is logged out can't have it
+    await screen.click("#available")
+    await screen.has_audio()
+    await screen.check(pictures, "agent-callbacks")
+
+    await claim.click()
+
+    await screen.sees("#offer", "Callback for calling")
+    await screen.page.screenshot(path=pictures / "agent-callback-offer.png")
+    await screen.click("#accept")
+    dialled = await customer.next_call(10.0)
+    dialled.respond(200, "OK", sdp=True)
+    await dialled.request("ACK")
+    await screen.sees("#call", "Talking")
+    async with talking((dialled, CALLER_HZ)):
+        await screen.hears(CALLER_HZ)
+    dialled.bye()
+    await screen.misses("#callbacks")
+    await screen.sees("#state", "Waiting for calls")

@@ -37,7 +37,9 @@ async def node() -> AsyncIterator[Node]:
 async def test_every_state_can_be_read_by_everybody(
     browser: Browser, node: Node, pictures: Path, scheme: Literal["light", "dark"]
 ) -> None:
-    context = await browser.new_context(viewport=PHONE, permissions=["microphone"], color_scheme=scheme)
+    context = await browser.new_context(
+        viewport=PHONE, permissions=["microphone"], color_scheme=scheme, reduced_motion="reduce"
+    )
     app = await AppPage.open(context, node.base)
     found: dict[str, Any] = {}
 

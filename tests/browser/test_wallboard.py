@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext
 
-from tests.browser.chromium import MICROPHONE_HZ
-from tests.browser.desk import AGENT_HZ, ANN, CALLER_HZ, SUE, Screen
+from tests.browser.chromium import MICROPHONE_HZ, PHONE
+from tests.browser.desk import AGENT_HZ, ANN, CALLER_HZ, SUE, WIDE, Screen
 from tests.integration.peers import tones
 from tests.integration.peers.wait import until
 from tests.integration.queues.centre import Centre, hears, latest, talking
@@ -56,6 +56,7 @@ async def test_the_wallboard_shows_moves_forces_and_listens(
     await page.fill("#key", ANN)
     await page.keyboard.press("Enter")
     await board.sees("#login-problem", "supervisor")
+    await board.check(pictures, "wallboard-login-refused")
     await page.close()
     await centre.on_duty("ann")
     supervisor = await centre.caller("sue")
@@ -66,6 +67,14 @@ async def test_the_wallboard_shows_moves_forces_and_listens(
     await board.sees("#waiting", "told")
     await board.sees("#calls", "Talking")
     await board.check(pictures, "wallboard")
+    await board.page.set_viewport_size(PHONE)
+    await board.check(pictures, "wallboard-small")
+    assert await board.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    await board.page.set_viewport_size(WIDE)
+    for language in ("ja", "zh"):
+        await board.page.select_option("#language", language)
+        await board.check(pictures, f"wallboard-{language}")
+    await board.page.select_option("#language", "en")
 
     await page_choose(board, "#waiting select", "strict")
     await centre.until_waiting("strict", 1)

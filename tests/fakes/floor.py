@@ -354,6 +354,9 @@ class FakeConversations(_Told):
     ) -> None:
         self._ask("supervise", call_id, mode, device, by)
 
+    async def chat_link(self, call_id: str, *, by: str) -> None:
+        self._ask("chat_link", call_id, by)
+
     async def press(self, call_id: str, keys: str, *, by: str) -> None:
         self._ask("press", call_id, keys, by)
 

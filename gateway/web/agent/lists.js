@@ -79,7 +79,8 @@ function callbackRow({ id, name, number, queue, state, due, attempts }, page) {
 /** The agent calls this customer next, whoever's turn it was. */
 async function claim(id, button, page) {
   button.disabled = true;
-  await page.attempt(page.api.send("POST", `/v1/callbacks/${encodeURIComponent(id)}/claim`));
+  const claimed = page.api.send("POST", `/v1/callbacks/${encodeURIComponent(id)}/claim`, { agent: page.desk.agent.id });
+  await page.attempt(claimed);
   button.disabled = false;
   lookAtCallbacks(page);
 }

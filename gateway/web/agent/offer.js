@@ -9,6 +9,8 @@ export function setUp({ desk, audio, attempt }) {
   $("accept").addEventListener("click", () => {
     if (desk.offer) {
       answered = desk.offer.id;
+      const { record } = desk.offer.context ?? {};
+      if (record?.open && /^https?:\/\//i.test(record.url)) window.open(record.url, "_blank", "noopener,noreferrer");
       attempt(desk.ask({ type: "accept", offer: desk.offer.id }));
     }
     audio.accept();

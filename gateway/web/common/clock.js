@@ -21,9 +21,13 @@ export function duration(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
-/** The time of day, in the reader's way. */
+/** The time of day, in the reader's way; with its date when that isn't today's. */
 export function timeOfDay(at) {
-  return new Date(at).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  const then = new Date(at);
+  const time = { hour: "2-digit", minute: "2-digit" };
+  const today = then.toDateString() === new Date(now()).toDateString();
+  const date = { year: then.getFullYear() === new Date(now()).getFullYear() ? undefined : "numeric", month: "short", day: "numeric" };
+  return then.toLocaleString(document.documentElement.lang, today ? time : { ...date, ...time });
 }
 
 /** Seconds until then; 0 when it is over. */
@@ -40,7 +44,7 @@ export function count(node, { since = null, until = null }) {
 
 /** Counts once a second, in the whole page. */
 export function start() {
-  if (!ticking) ticking = setInterval(() => document.querySelectorAll("time").forEach(show), 1000);
+  if (!ticking) ticking = setInterval(() => document.querySelectorAll("time[data-since]").forEach(show), 1000);
 }
 
 function show(node) {

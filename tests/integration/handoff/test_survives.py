@@ -107,19 +107,3 @@ async def test_a_caller_s_envelope_survives_kill_9(centre: Centre) -> None:
 
     assert offer["callback"] is True, "the line is gone: they are called back"
     assert whole(offer["context"], opened)
-
-
-async def test_a_chat_link_is_told_to_webhooks_and_journalled(centre: Centre) -> None:
-    opened = await opened_by(centre, pin=False)
-    path = f"/v1/handoffs/{opened['id']}/chat-link"
-    sent = await post(centre, path, {"url": "https://chat.example.org/s/1"})
-    bad = await post(centre, path, {"url": "javascript:alert(1)"})
-
-    async def journalled() -> bool:
-        found = await centre.get(f"/v1/handoffs/{opened['id']}")
-        return any(
-            change["what"] == "chat_offered" and change["by"] == "app:bank" for change in found["changes"]
-        )
-
-    assert (sent.status_code, bad.status_code) == (202, 422)
-    await until_async(journalled, "who offered what is written")

@@ -69,6 +69,10 @@ QUEUES: Final[Mapping[str, str]] = {
         "machine: message, gaps: {busy: 1s, machine: 2s}, "
         "greeting: {play: 1300.wav}, message: {play: 1700.wav}}}"
     ),
+    "surveyed": (
+        f'{{{_COMMON}, {_SILENT}, keys: {{"5": chat}}, survey: after-call, survey_link: true, '
+        "record: {when: always, consent: false, format: wav}}"
+    ),
     "recorded": f"{{{_COMMON}, {_SILENT}, record: {{when: always, consent: false, format: wav}}}}",
 }
 
@@ -103,6 +107,7 @@ _CATALOGUE: Final = """\
 catalogue: en
 texts:
   ringback.queue.next: {play: 500.wav}
+  ringback.queue.chat_sent: {play: 2200.wav}
   ringback.queue.position: {play: 500.wav}
   ringback.callback.confirm: {play: 1300.wav}
   ringback.callback.enter: {play: 850.wav}
@@ -113,6 +118,25 @@ texts:
   ringback.callback.cancelled: {play: 2600.wav}
 """
 
+
+_SURVEYS: Final = """\
+---
+surveys:
+  after-call:
+    ask: [nps, csat, comment]
+    nps: {play: 1300.wav}
+    csat: {play: 1700.wav}
+    comment: {play: 2000.wav}
+    thanks: {play: 2600.wav}
+  short: {ask: nps, nps: {play: 1300.wav}, thanks: false}
+---
+flow: rate
+start: ask
+nodes:
+  ask: {survey: short, next: thanks, declined: end, error: end}
+  thanks: {play: 2600.wav, next: end}
+  end: {hangup: normal_clearing}
+"""
 
 LEAVE_NUMBER: Final = "299"
 """What a caller dials to leave a request for a callback in the queue `calling`, without waiting."""
@@ -145,5 +169,5 @@ def write_plan(directory: Path, agents: Mapping[str, str]) -> Path:
     lines += ["---", "routes:", *(f'  - {{dnis: "{number}", flow: {n}}}' for n, number in NUMBERS.items())]
     lines.append(f'  - {{dnis: "{LEAVE_NUMBER}", flow: leave}}')
     flows = "".join(_FLOW.format(name=name) for name in QUEUES) + _LEAVE
-    (directory / "plan.yaml").write_text("\n".join(lines) + "\n" + flows + _CATALOGUE, "utf-8")
+    (directory / "plan.yaml").write_text("\n".join(lines) + "\n" + flows + _SURVEYS + _CATALOGUE, "utf-8")
     return directory

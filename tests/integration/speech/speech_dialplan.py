@@ -13,7 +13,17 @@ MENU_HZ, BILLING_HZ, SUPPORT_HZ, SORRY_HZ, SILENT_HZ = 500.0, 700.0, 900.0, 1100
 ALL_HZ = (MENU_HZ, BILLING_HZ, SUPPORT_HZ, SORRY_HZ, SILENT_HZ)
 
 PLAN = """\
-routes: [{dnis: "100", flow: main}, {dnis: "200", flow: pin}]
+routes: [{dnis: "100", flow: main}, {dnis: "200", flow: pin}, {dnis: "300", flow: rate}]
+---
+surveys: {short: {ask: nps, nps: {play: menu.wav}, thanks: false}}
+---
+flow: rate
+start: ask
+nodes:
+  ask: {survey: short, next: thanks, declined: sorry, error: sorry}
+  thanks: {play: billing.wav, next: end}
+  sorry: {play: sorry.wav, next: end}
+  end: {hangup: }
 ---
 flow: main
 start: menu

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -161,3 +163,20 @@ async def test_a_masked_answer_reaches_no_log_and_no_recording(
     pressed = [line for line in listening_gateway.process.output().splitlines() if "digit_pressed" in line]
     assert len(pressed) >= 4
     assert not any(f'"digit": "{digit}"' in line for line in pressed[-4:] for digit in "471")
+
+
+async def test_a_survey_understands_the_number_that_is_said(
+    listening_gateway: Gateway, phone: UserAgent
+) -> None:
+    async with calling(listening_gateway, phone, "300") as caller:
+        caller.say(spoken("nine"))
+
+        await caller.hears(BILLING_HZ)
+
+    with sqlite3.connect(listening_gateway.data_dir / "ringback.db") as database:
+
+        def answers() -> list[int]:
+            found = database.execute("SELECT details FROM journal WHERE kind = 'survey.answered'")
+            return [json.loads(details)["nps"] for (details,) in found]
+
+        assert await until(answers, "the answer is stored") == [9]

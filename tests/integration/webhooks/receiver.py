@@ -41,10 +41,11 @@ class Received:
 
 
 class Receiver:
-    """Answers `status` to whoever posts. Used as `async with`; `port` 0 takes a free one."""
+    """Answers `status` to whoever posts, and where to go instead. Used as `async with`."""
 
-    def __init__(self, port: int = 0, status: int = 204) -> None:
-        self.port = port
+    def __init__(self, status: int = 204, location: str = "") -> None:
+        self.port = 0
+        self.location = location
         self.status = status
         self.received: list[Received] = []
         self._server: asyncio.Server | None = None
@@ -95,8 +96,10 @@ class Receiver:
             body = await reader.readexactly(int(headers["content-length"]))
             genuine = verified([key_of(SECRET)], headers, body, time.time())
             self.received.append(Received(headers, body, genuine, self.status))
-            answer = f"HTTP/1.1 {self.status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            writer.write(answer.encode())
+            headers_out = ["Content-Length: 0", "Connection: close"]
+            if self.location:
+                headers_out.append(f"Location: {self.location}")
+            writer.write("\r\n".join([f"HTTP/1.1 {self.status} X", *headers_out, "", ""]).encode())
             await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

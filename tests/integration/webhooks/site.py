@@ -14,6 +14,9 @@ from tests.integration.queues.centre import Centre, contact_centre
 from tests.integration.webhooks.receiver import SECRET, Receiver
 
 SETTINGS = """
+[desktop]
+record_url = "https://crm.example/?customer={{customer.id}}&from={{number}}&call={{call_id}}"
+
 [webhooks]
 allow_networks = ["127.0.0.0/8"]
 timeout_s = 2.0

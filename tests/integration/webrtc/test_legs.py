@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
 from gateway.call.cause import Cause
 from gateway.call.leg import Answered, Ended, Party, Ringing, Side
 from gateway.webrtc.endpoint import NotConnected
+from media.bridge import Bridge
+from media.engine import Engine
+from tests.integration.peers import tones
 from tests.integration.peers.wait import until
-from tests.integration.webrtc.conftest import VoiceNode
+from tests.integration.webrtc.conftest import SETTINGS, VoiceNode, voice_node
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -23,6 +29,26 @@ async def test_a_far_end_that_is_gone_without_a_word_is_noticed(node: VoiceNode)
     ended = await leg.next_event()
     assert isinstance(ended, Ended)
     assert (ended.cause, ended.by) == (Cause.DESTINATION_OUT_OF_ORDER, Side.REMOTE)
+
+
+async def test_who_no_longer_answers_gets_no_more_media(engine: Engine, bridge: Bridge) -> None:
+    impatient = replace(SETTINGS, consent_timeout_s=1.2)
+    async with voice_node(engine, bridge, impatient) as node:
+        _, call = await node.answered(node.connect())
+        peer = await call.connected()
+        speaking = asyncio.get_running_loop().create_task(peer.rtp.send_audio(tones.sine(500.0, 30.0)))
+
+        peer.connection.request_received = lambda *_: None  # type: ignore[method-assign] # deaf to STUN alone
+        lost = await call.wait("media", count=2, deadline_s=10.0)
+        await call.offer()
+        await call.wait("media", count=3)
+        peer.rtp.received.clear()
+        fresh = await call.connected()
+        await fresh.rtp.audio_packets(10)
+
+        assert lost["reason"] == "consent_expired"
+        assert peer.rtp.received == []
+        speaking.cancel()
 
 
 async def test_a_goodbye_of_the_media_is_noticed_at_once_and_a_new_offer_goes_on(node: VoiceNode) -> None:

@@ -179,6 +179,7 @@ def test_nobody_sees_a_secret_without_the_right(envelope: Envelope, audience: Au
         Audience.ADMIN: "hunter2",
         Audience.PLAN: "hunter2",
         Audience.WEBHOOK: None,
+        Audience.CRM: None,
         Audience.LOG: None,
     }
     assert seen == expected.get(audience, MASK)

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.api.app import create_app
 from gateway.api.openapi import TAGS
+from gateway.webhooks.events import EventType
 from monitoring.health import Health
 from monitoring.metrics import Metrics
 
@@ -98,3 +99,18 @@ async def test_the_page_that_shows_it_takes_nothing_from_another_host(client: ht
     assert "unsafe" not in page.headers["content-security-policy"]
     assert [part.status_code for part in parts] == [200, 200, 200]
     assert (await client.get("/docs/redoc.standalone.js")).status_code == 404
+
+
+def test_what_the_node_tells_by_itself_is_described() -> None:
+    told = DOCUMENT["webhooks"]
+
+    assert set(told) == {event.value for event in EventType}
+    for name, item in told.items():
+        operation = item["post"]
+        assert operation["description"].endswith("."), name
+        assert {header["name"] for header in operation["parameters"]} == {
+            "webhook-id", "webhook-timestamp", "webhook-signature"
+        }  # fmt: skip
+        assert operation["requestBody"]["content"]["application/json"]["schema"]["properties"]["type"] == {
+            "const": name
+        }

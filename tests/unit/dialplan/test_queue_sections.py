@@ -317,8 +317,8 @@ SETTING_FAULTS = [
     ("record: [always]", "'record' is a mapping, not a list"),
     ("record: {format: mp3}", "'format' is one of flac, opus, wav, not 'mp3'"),
     ("keys: {12: leave}", "'12' isn't one key (0-9, * or #)"),
-    ("keys: {1: leaf}", "key 1 does leave, callback, position, or {language: TAG}, not 'leaf'"),
-    ("keys: {1: [leave]}", "key 1 does leave, callback, position, or {language: TAG}, not a list"),
+    ("keys: {1: leaf}", "key 1 does leave, callback, position, chat, or {language: TAG}, not 'leaf'"),
+    ("keys: {1: [leave]}", "key 1 does leave, callback, position, chat, or {language: TAG}, not a list"),
     ("keys: {1: {language: }}", "key 1 needs 'language'"),
     ("keys: {1: {language: Klingon!}}", "'Klingon!' isn't a language tag, such as en or de-CH"),
 ]
