@@ -36,7 +36,6 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.errors import ConfigurationError, RingbackError
-from gateway.handoff.numbers import canonical
 from gateway.record_url import check_template
 from gateway.webhooks.addresses import networks
 from gateway.webhooks.events import EventType
@@ -351,7 +350,7 @@ class HandoffSettings(Section):
     @field_validator("number_pools")
     @classmethod
     def _numbers_are_lent_once(cls, pools: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
-        numbers = [canonical(number) for pool in pools.values() for number in pool]
+        numbers = [re.sub(r"[^0-9]", "", number) for pool in pools.values() for number in pool]
         if not all(pools.values()) or not all(numbers):
             raise ValueError("each of number_pools has numbers, and they have digits")
         if len(set(numbers)) < len(numbers):

@@ -26,6 +26,7 @@ SIGNING = Ed25519PrivateKey.generate()
 SECRET = "the bank's older secret, long enough for HS256"
 MORE = """
 [voice]
+sample_page = true
 addresses = ["{loopback}"]
 
 [handoff]
@@ -37,6 +38,17 @@ app_keys = [
   {{ id = "bank-0", app = "bank", algorithm = "HS256", key = {secret} }},
 ]
 """
+CRM = """
+[webhooks]
+allow_networks = ["127.0.0.0/8"]
+
+[[webhooks.endpoints]]
+name = "sample-crm"
+url = "http://127.0.0.1:{port}/demo/crm/events"
+secrets = ["a secret of the sample CRM"]
+personal = true
+"""
+"""Webhooks for the sample CRM that the node serves beside it."""
 BANK_KEY = new_key()
 SHOP_KEY = new_key()
 
@@ -63,6 +75,8 @@ async def shared_centre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
             "RINGBACK_SIP__OUTBOUND": f"sip:{{number}}@{LOOPBACK}:{customer.port}",
         }
         gateway = Gateway(directory / "gateway", dialplan=plan, environment=environment, more=_more())
+        with gateway.configuration.open("a") as configuration:
+            configuration.write(CRM.format(port=gateway.http_port))
         await stack.enter_async_context(gateway)
         yield Centre(gateway, key, phones, stack)
 
