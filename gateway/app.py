@@ -27,6 +27,7 @@ from gateway.errors import RingbackError, StartupError
 from gateway.floor import floor_of
 from gateway.floor.records import RecordLink
 from gateway.floor.surveys import LinkedSurveys
+from gateway.pbx import pbx
 from gateway.sip.leg import SipLeg
 from gateway.switch import testcall
 from gateway.switch.admission import Admission
@@ -160,11 +161,12 @@ class _Node:
         await enter(parts.reloads(settings, plans, switchboard, centre, desks.dialplans))
         centre.put_in_force(active)
         restore(journal.remains, centre.runner, ResumedCallbacks(centre.callbacks))
+        claiming = await enter(pbx(settings, centre, metrics, desks.pbx))
         parts.open_calendars(desks.calendars, switchboard, overrides)
         parts.open_reports(desks.reports, settings, journal.store, centre)
         rtp_ports = settings.sip.rtp_ports
         sip = await enter(
-            parts.sip_endpoint(settings, engine, bridge, switchboard.accept, rtp_ports=rtp_ports)
+            parts.sip_endpoint(settings, engine, bridge, claiming(switchboard.accept), rtp_ports=rtp_ports)
         )
         centre.door.browsers = await enter(
             parts.voice_endpoint(

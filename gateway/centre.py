@@ -42,7 +42,7 @@ from gateway.switch.call_recording import CallRecording, Recordings
 from gateway.switch.callbacks import CallbackDesk, CallbackParts
 from gateway.switch.consulting import Consulting
 from gateway.switch.conversation_parts import ConversationParts, ConversationTones
-from gateway.switch.dialling import Addresses, Dialling
+from gateway.switch.dialling import PBX, THROUGH_PBX, Addresses, Dialling, Redirect
 from gateway.switch.feature_codes import Feature
 from gateway.switch.journeys import Journeys
 from gateway.switch.listening import OpenListener
@@ -78,14 +78,24 @@ class Doorway:
     def __init__(self) -> None:
         self.dialler: Dialler | None = None
         self.browsers: Browsers | None = None
+        self.pbx: Dialler | None = None
+        self.pbx_redirect: Redirect | None = None
 
     def connected(self, agent: str) -> bool:
         """Whether the browser of this agent can be rung."""
         return self.browsers is not None and self.browsers.connected(agent)
 
+    async def redirect(self, leg: CallLeg, to: str) -> bool:
+        """`gateway.switch.dialling.Redirect`."""
+        return self.pbx_redirect is not None and await self.pbx_redirect(leg, to)
+
     async def dial(self, uri: str, *, caller: Party | None = None, headers: Headers = ()) -> CallLeg:
         if uri.startswith(SCHEME):
             return self._ring(uri.removeprefix(SCHEME), caller or Party(""), headers)
+        if uri.startswith(PBX):
+            if self.pbx is None:
+                raise DialError(uri, "this node has no PBX: set pbx.host")
+            return await self.pbx.dial(uri, caller=caller, headers=headers)
         if self.dialler is None:
             raise DialError(uri, "the node is starting or stopping")
         return await self.dialler.dial(uri, caller=caller, headers=headers)
@@ -236,7 +246,8 @@ async def contact_centre(
         runner.observe(Journeys(offers, envelopes).observe)
         music = MusicOnHold(bridge, open_player, loop.time)
         stack.callback(music.close)
-        addresses = Addresses(settings.sip.outbound)
+        by_pbx = settings.pbx.originates
+        addresses = Addresses(THROUGH_PBX if by_pbx == "numbers" else settings.sip.outbound)
         live_calls = LiveCalls()
         teller = Teller(subscriptions or Subscriptions(), offers, clock, runner.write, survey_links)
         runner.tell_by(teller.deliveries)
@@ -261,7 +272,7 @@ async def contact_centre(
             consult_ring_s=settings.calls.consult_ring_s,
             supervision_tone=settings.calls.supervision_tone,
         )
-        dialling = Dialling(outbound, conversations, addresses)
+        dialling = Dialling(outbound, conversations, addresses, door.redirect)
         sounds = QueueSounds(engine.rate)
         waiting = WaitingRoomParts(runner, forecasts, music, sounds)
         plan = PlanInForce()
@@ -271,7 +282,7 @@ async def contact_centre(
                     runner=runner,
                     offers=offers,
                     outbound=outbound,
-                    addresses=addresses,
+                    addresses=Addresses(THROUGH_PBX) if by_pbx == "callbacks" else addresses,
                     conversations=conversations,
                     sounds=sounds,
                     forecasts=forecasts,

@@ -54,6 +54,7 @@ MAX_CALLS = (
 
 _ROLES = ("app", "agent", "supervisor", "admin")
 _HASHED_KEY = re.compile(rf"[A-Za-z0-9_.@-]{{1,64}}:({'|'.join(_ROLES)}):[0-9a-fA-F]{{64}}")
+_PBX_TRUNK = re.compile(r"[A-Za-z]+/[A-Za-z0-9_.-]+")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,255}")
 
 Codec = Literal[
@@ -458,6 +459,47 @@ class StorageSettings(Section):
     """An SQLAlchemy URL (sqlite:///… or postgresql://…); SQLite in data_dir where it is unset."""
 
 
+class PbxSettings(Section):
+    """An Asterisk whose phones agents have, over its manager interface (AMI)."""
+
+    host: str = Field("", max_length=255, pattern=r"^[A-Za-z0-9.:_-]*$")
+    """Where its manager listens. Empty: there is no PBX."""
+    port: Port = 5038
+    username: str = Field("ringback", min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")
+    secret: SecretStr | None = None
+    secret_file: Path | None = None
+    """The secret's file, instead of the secret; its first line."""
+    trunks: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ("PJSIP/ringback",)
+    """What the PBX calls its trunks to this node: calls on them are ours."""
+    originates: Literal["nothing", "callbacks", "numbers"] = "nothing"
+    """Which calls to numbers the PBX places, by its own trunks: to customers who are called back; all."""
+    queues: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ()
+    """Queues of the PBX whose members' pauses are our agents' breaks, both ways."""
+    when_deaf: Literal["as_before", "free", "busy"] = "as_before"
+    """What agents with a device there count as while the PBX can't be heard."""
+    heartbeat_s: float = Field(5.0, ge=0.2, le=60)
+    deaf_after_s: float = Field(12.0, ge=0.5, le=300)
+    """Without an answer or an event of our own for so long, the link is made anew."""
+    retry_s: Annotated[tuple[float, float], BeforeValidator(_split_commas)] = (0.5, 30.0)
+    """The first pause before another try, and the longest."""
+    resync_s: float = Field(60.0, ge=1, le=3600)
+    """How often everything is looked at again."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.host and (self.secret is None) == (self.secret_file is None):
+            raise ValueError("the PBX's account needs secret or secret_file, one of the two")
+        if not self.trunks or not all(map(_PBX_TRUNK.fullmatch, self.trunks)):
+            raise ValueError("trunks are the PBX's endpoints for this node, such as PJSIP/ringback")
+        if self.originates != "nothing" and not self.host:
+            raise ValueError("originates names calls for a PBX, and there is no host")
+        if self.deaf_after_s < 1.5 * self.heartbeat_s:
+            raise ValueError("deaf_after_s must be half again as long as heartbeat_s, or more")
+        if not 0 < self.retry_s[0] <= self.retry_s[1]:
+            raise ValueError("retry_s is the first pause and the longest, both above 0")
+        return self
+
+
 class FeatureCodes(Section):
     """What agents on phones press during a conversation; `false` (or `off`) for what they shall not."""
 
@@ -538,6 +580,7 @@ class Settings(BaseSettings):
     desktop: DesktopSettings = DesktopSettings()
     webhooks: WebhookSettings = WebhookSettings()
     storage: StorageSettings = StorageSettings()
+    pbx: PbxSettings = PbxSettings()
     calls: CallSettings = CallSettings()
     recording: RecordingSettings = RecordingSettings()
     log: LogSettings = LogSettings()

@@ -18,6 +18,7 @@ from gateway.api.auth import HashedKey, Holder, Keyring, Role
 from gateway.api.calendars import CalendarDesk, CalendarParts
 from gateway.api.dialplans import DialplanDesk
 from gateway.api.handoffs import HandoffSlot
+from gateway.api.pbx import PbxDesk
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk, ReportParts
 from gateway.api.samples import CRM, Samples
@@ -90,6 +91,7 @@ class Desks:
     voice: VoiceDesk = field(default_factory=VoiceDesk)
     handoffs: HandoffSlot = field(default_factory=HandoffSlot)
     surveys: SurveySlot = field(default_factory=SurveySlot)
+    pbx: PbxDesk = field(default_factory=PbxDesk)
     webhooks: WebhookSlot = field(default_factory=WebhookSlot)
 
 
@@ -192,6 +194,7 @@ async def http_server(
         reports=desks.reports,
         voice=desks.voice,
         handoffs=desks.handoffs,
+        pbx=desks.pbx,
         webhooks=desks.webhooks,
         samples=_samples(settings),
         surveys=desks.surveys,

@@ -115,6 +115,19 @@ class CallbackStats:
 
 
 @dataclass(frozen=True, slots=True)
+class PbxStats:
+    """The link to the PBX at one moment. Seconds; None for what hasn't been yet."""
+
+    connected: bool
+    connections: int
+    last_event_s: float | None
+    ping_s: float | None
+    events: int
+    dropped: int
+    agents_busy: int
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookStats:
     """What an endpoint still has to get, and how old the oldest of it is."""
 
@@ -320,9 +333,38 @@ class Metrics:
         """The same for callbacks."""
         self.registry.register(_CallbackCollector(stats))
 
+    def watch_pbx(self, stats: Callable[[], PbxStats]) -> None:
+        """The same for the link to the PBX. Not called where there is none: no series, no alarm."""
+        self.registry.register(_PbxCollector(stats))
+
     def watch_webhooks(self, stats: Callable[[], Sequence[WebhookStats]]) -> None:
         """The same for endpoints of webhooks."""
         self.registry.register(_WebhookCollector(stats))
+
+
+class _PbxCollector(Collector):
+    """The link knows how it stands."""
+
+    def __init__(self, stats: Callable[[], PbxStats]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        stats = self._stats()
+        gauges: tuple[tuple[str, str, float | None], ...] = (
+            ("pbx_connected", "1 while the PBX can be heard.", float(stats.connected)),
+            ("pbx_last_event_age_seconds", "Since the last event of the PBX.", stats.last_event_s),
+            ("pbx_ping_seconds", "How long the last ping of the PBX took.", stats.ping_s),
+            ("pbx_agents_busy", "Agents who are on a call there that isn't ours.", stats.agents_busy),
+        )
+        for name, text, value in gauges:
+            if value is not None:
+                yield GaugeMetricFamily(f"{NAMESPACE}_{name}", text, value=value)
+        for name, text, count in (
+            ("pbx_connections", "Times the PBX was connected.", stats.connections),
+            ("pbx_events", "Events of the PBX.", stats.events),
+            ("pbx_events_dropped", "Events that found too many before them.", stats.dropped),
+        ):
+            yield CounterMetricFamily(f"{NAMESPACE}_{name}", text, value=count)
 
 
 class _CallbackCollector(Collector):

@@ -29,6 +29,7 @@ class AgentProfile:
 
     `device`: where their phone is, a SIP URI ("sip:ann@10.0.0.5", or an extension of a PBX as a SIP URI of
     that PBX); "" for an agent who answers in a browser only. `nailed_up`: their leg stays up between calls.
+    `pbx_device`: what the PBX calls their phone, "PJSIP/ann": no offers while it is on a call there.
     """
 
     id: str
@@ -37,3 +38,4 @@ class AgentProfile:
     skills: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     queues: Mapping[str, Membership] = field(default_factory=lambda: MappingProxyType({}))
     nailed_up: bool = False
+    pbx_device: str = ""

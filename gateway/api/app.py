@@ -21,6 +21,7 @@ from gateway.api import health as health_routes
 from gateway.api import live as live_routes
 from gateway.api import me as me_routes
 from gateway.api import openapi, problems, web
+from gateway.api import pbx as pbx_routes
 from gateway.api import queues as queue_routes
 from gateway.api import recordings as recording_routes
 from gateway.api import reports as report_routes
@@ -33,6 +34,7 @@ from gateway.api.calendars import CalendarDesk
 from gateway.api.dialplans import DialplanDesk
 from gateway.api.handoffs import HandoffSlot
 from gateway.api.limits import BodyLimit
+from gateway.api.pbx import PbxDesk
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk
 from gateway.api.samples import Samples
@@ -59,6 +61,7 @@ def create_app(
     reports: ReportDesk | None = None,
     voice: VoiceDesk | None = None,
     handoffs: HandoffSlot | None = None,
+    pbx: PbxDesk | None = None,
     webhooks: WebhookSlot | None = None,
     samples: Samples | None = None,
     surveys: SurveySlot | None = None,
@@ -93,6 +96,7 @@ def create_app(
     app.include_router(webhook_routes.routes(webhooks or WebhookSlot(), keyring))
     app.include_router(callback_routes.routes(floor, keyring))
     app.include_router(recording_routes.routes(floor, keyring))
+    app.include_router(pbx_routes.routes(pbx or PbxDesk(), keyring))
     gate = Gate(keyring, origins)
     app.include_router(desktop_routes.routes(floor, gate))
     app.include_router(live_routes.routes(floor, gate))

@@ -33,6 +33,7 @@ TAGS: Final = [
     },
     {"name": "webhooks", "description": "Other systems that are told what happens, and whether they were."},
     {"name": "calls", "description": "Calls in progress and finished; placing, moving, recording them."},
+    {"name": "pbx", "description": "The Asterisk beside the node, and what agents' phones do there."},
 ]
 
 _INTRODUCTION: Final = """\

@@ -22,15 +22,21 @@ from gateway.api.ports import (
 )
 from gateway.errors import WrongState
 
-# A number, or a SIP address. Nothing that could end a header (CR, LF) or add one (<, >, ?).
-_NUMBER: Final = re.compile(r"\+?[0-9*#]{1,32}|sips?:[A-Za-z0-9_.!~*'()&=+$,;/%:@\[\]-]{1,200}", re.ASCII)
+# A number, a SIP address, or an extension of the PBX. Nothing that could end a header (CR, LF) or add one
+# (<, >, ?).
+_NUMBER: Final = re.compile(
+    r"\+?[0-9*#]{1,32}|sips?:[A-Za-z0-9_.!~*'()&=+$,;/%:@\[\]-]{1,200}|pbx:\+?[0-9A-Za-z*#_.-]{1,64}",
+    re.ASCII,
+)
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 
 
 def number(value: str) -> str:
-    """E.164, an extension or a SIP address. Raises ValueError."""
+    """E.164, an extension, a SIP address, or pbx: and an extension of the PBX. Raises ValueError."""
     if _NUMBER.fullmatch(value) is None:
-        raise ValueError("a number has digits after an optional +; an address is sip:user@host")
+        raise ValueError(
+            "a number has digits after an optional +; an address is sip:user@host or pbx:extension"
+        )
     return value
 
 
@@ -50,7 +56,7 @@ class To(BaseModel):
     def target(self) -> Target:
         """HTTPException 422 for a number that isn't one, and for names with control characters."""
         if self.kind == "number" and _NUMBER.fullmatch(self.name) is None:
-            raise HTTPException(422, f"'{self.name}' is neither a number nor a SIP address")
+            raise HTTPException(422, f"'{self.name}' is neither a number nor an address")
         if _NAME.fullmatch(self.name) is None and self.kind != "number":
             raise HTTPException(422, f"this isn't the name of any {self.kind}")
         return Target(self.kind, self.name)

@@ -16,6 +16,7 @@ from gateway.cli import (
     db,
     dialplan,
     journal,
+    pbx,
     queue,
     report,
     token,
@@ -90,6 +91,7 @@ app.add_typer(callback.app, name="callback")
 app.add_typer(calls.app, name="calls")
 app.add_typer(db.app, name="db")
 app.add_typer(dialplan.app, name="dialplan")
+app.add_typer(pbx.app, name="pbx")
 app.add_typer(queue.app, name="queue")
 app.add_typer(report.app, name="report")
 app.add_typer(webhooks.app, name="webhooks")

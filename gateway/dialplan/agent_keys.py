@@ -21,6 +21,10 @@ from gateway.dialplan.spoken import LANGUAGE
 _HOST: Final = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
 _USER: Final = r"[A-Za-z0-9\-_.!~*'()&=+$,;?/%]+"
 _URI: Final = rf"sips?:{_USER}@{_HOST}(?::[0-9]{{1,5}})?(?:;[A-Za-z0-9\-_.!~*'()%\[\]/:&+$=]+)*"
+# What the PBX of `[pbx]` dials.
+_EXTENSION: Final = r"pbx:\+?[0-9A-Za-z*#][0-9A-Za-z*#_.-]{0,63}"
+# What Asterisk calls devices, and what has a hint in its dialplan.
+_PBX_DEVICE: Final = r"[A-Za-z0-9]+[/:][A-Za-z0-9_.+@/-]{1,79}"
 
 MEMBERSHIP_KEYS: Final[Mapping[str, Key]] = MappingProxyType(
     {
@@ -68,8 +72,8 @@ AGENT_KEYS: Final[Mapping[str, Key]] = MappingProxyType(
     {
         "name": key.text("as callers and screens have it; the id if left out", ".+", "a name"),
         "device": key.text(
-            "where their phone is; none for who answers in a browser", rf"{_URI}|none",
-            "a SIP address such as sip:ann@10.0.0.5:5060, or none", "",
+            "where their phone is; none for who answers in a browser", rf"{_URI}|{_EXTENSION}|none",
+            "a SIP address such as sip:ann@10.0.0.5:5060, an extension of the PBX (pbx:4711), or none", "",
         ),
         "skills": group.levels("what they know, and how well (1 to 10)"),
         "queues": Key(
@@ -89,6 +93,10 @@ AGENT_KEYS: Final[Mapping[str, Key]] = MappingProxyType(
             "which they serve: names, or names with `order` and `weight`",
         ),
         "nailed_up": key.flag("their phone stays connected between calls", default=False),
+        "pbx_device": key.text(
+            "their phone's name at the PBX: on a call there, they are offered none", _PBX_DEVICE,
+            "a device such as PJSIP/ann or Custom:ann, or an extension's hint, hint:4711@internal", "",
+        ),
         "languages": Key(
             _languages,
             {"type": ["string", "array"], "items": {"type": "string", "pattern": f"^{LANGUAGE.pattern}$"}},
@@ -123,6 +131,7 @@ def _agent(name: YamlText, value: YamlMap, fields: Fields) -> AgentDefinition:
         skills=MappingProxyType({**spoken, **found["skills"]}),
         queues=found["queues"],
         nailed_up=found["nailed_up"],
+        pbx_device=found["pbx_device"],
     )
     return AgentDefinition(name.at, profile, languages, MappingProxyType(_places(value)))
 

@@ -251,10 +251,14 @@ class SetPresence:
 
 @dataclass(frozen=True, slots=True)
 class SetEngaged:
-    """The agent is, or is no longer, on a call that isn't ours: never offered anything meanwhile."""
+    """The agent is, or is no longer, on a call that isn't a queue's: never offered anything meanwhile.
+
+    `by`: who says so. An agent is engaged as long as anybody says it, and whoever said it takes it back.
+    """
 
     agent: str
     engaged: bool
+    by: str = "call"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class AgentView:
     calls: int  # since they logged in
     talk_s: float  # since they logged in, without the call that they are on
     misses: int  # in a row
+    engaged: tuple[str, ...] = ()  # who says that they are on a call that isn't a queue's
 
     @property
     def id(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from gateway.call.cause import Cause
@@ -17,6 +17,8 @@ from gateway.switch.conversation_parts import CallIdentity, ConversationParts
 from gateway.switch.outbound import DialledLine, Outbound, OutboundLeg
 
 TRANSFER_RING_S: Final = 45.0
+REDIRECTED_S: Final = 10.0
+"""How long the PBX may take to hang up a caller whom it took over."""
 
 _EXITS: Final[Mapping[Cause, str]] = {
     Cause.USER_BUSY: "busy",
@@ -33,31 +35,51 @@ class NoNumbers(DialError):
         super().__init__(number, "no trunk takes numbers: set sip.outbound to the address of one")
 
 
+PBX: Final = "pbx:"
+"""Of addresses that the PBX dials (`gateway.asterisk.originate`): an extension of it, or a number."""
+
+THROUGH_PBX: Final = "pbx:{number}"
+
+
 class Addresses:
-    """From what people dial to where it goes. `template`: "sip:{number}@trunk.example", or "" for none."""
+    """From what people dial to where it goes.
+
+    `template`: of numbers, "sip:{number}@trunk.example" or THROUGH_PBX; "" for nowhere.
+    """
 
     def __init__(self, template: str = "") -> None:
         self._template = template
 
     def of(self, to: str) -> str:
-        """A SIP address as it is; a number by the template. Raises DialError."""
-        if to.lower().startswith(("sip:", "sips:")):
+        """An address as it is; a number by the template. Raises DialError."""
+        if to.lower().startswith(("sip:", "sips:", PBX)):
             return to
         number = "".join(character for character in to if character not in " -./()")
         if not number.lstrip("+").isdigit() or not number.isascii():
-            raise DialError(to, "neither a number nor a SIP address")
+            raise DialError(to, "neither a number nor an address")
         if not self._template:
             raise NoNumbers(number)
         return self._template.replace("{number}", number)
 
 
-class Dialling:
-    """Dials for callers."""
+Redirect = Callable[[CallLeg, str], Awaitable[bool]]
+"""The PBX takes a leg's caller to an address of its own, "pbx:4711", and the leg ends. False: it can't."""
 
-    def __init__(self, outbound: Outbound, conversations: ConversationParts, addresses: Addresses) -> None:
+
+class Dialling:
+    """Dials for callers. `redirect`: who is at the PBX already needn't come back to it through us."""
+
+    def __init__(
+        self,
+        outbound: Outbound,
+        conversations: ConversationParts,
+        addresses: Addresses,
+        redirect: Redirect | None = None,
+    ) -> None:
         self._outbound = outbound
         self._parts = conversations
         self._addresses = addresses
+        self._redirect = redirect
 
     async def dial(
         self, call_id: str, caller: CallLeg, request: DialRequest, keys: Keys
@@ -67,8 +89,13 @@ class Dialling:
         The caller hears what the far end's network plays, or a ringing tone. Cancelled when they hang up.
         """
         try:
+            address = self._addresses.of(request.to)
+            redirect = self._redirect if request.to.startswith(PBX) else None
+            if redirect is not None and await redirect(caller, address):
+                await asyncio.sleep(REDIRECTED_S)  # cancelled by the end of the caller's leg
+                return Outcome("unavailable"), None
             leg = await self._outbound.place(
-                self._addresses.of(request.to),
+                address,
                 call_id=call_id,
                 caller=Party(caller.remote.number, caller.remote.display_name),
                 headers=request.headers,

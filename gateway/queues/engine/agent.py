@@ -30,7 +30,7 @@ class Agent:
     reachable: bool = True
     reachable_at: float | None = None  # when an unreachable device is tried again
     failures: int = 0  # of the device, in a row
-    engaged: bool = False
+    engaged_by: set[str] = field(default_factory=set)  # who says that they are on another call
     disengaged_at: float | None = None  # when a device that was busy is taken for free again
     offer: OpenOffer | None = None
     place: Place | None = None  # whom they talk with
@@ -55,6 +55,10 @@ class Agent:
         return self.profile.id
 
     @property
+    def engaged(self) -> bool:
+        return bool(self.engaged_by)
+
+    @property
     def since(self) -> float:
         return self.presence_since if self.state is AgentState.IDLE else self.state_since
 
@@ -72,4 +76,5 @@ class Agent:
             calls=self.calls,
             talk_s=self.talk_s,
             misses=self.misses,
+            engaged=tuple(sorted(self.engaged_by)),
         )

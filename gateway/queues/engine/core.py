@@ -236,9 +236,9 @@ class QueueEngine:
                 duty.set_presence(floor, agent, event.presence, event.reason, event.by)
                 offering.presence_changed(floor, agent)
             case SetEngaged(engaged=True):
-                offering.device_engaged(floor, agent)
+                offering.device_engaged(floor, agent, event.by)
             case SetEngaged():
-                duty.disengage(floor, agent)
+                duty.disengage(floor, agent, event.by)
             case SetReachable(reachable=True):
                 duty.set_reachable(floor, agent, True)
             case SetReachable():

@@ -13,6 +13,9 @@ from gateway.queues.journal import JournalKind
 RONA: Final = "rona"
 """The reason of a break that missed calls brought."""
 
+BUSY_PHONE: Final = "busy phone"
+"""Who says that an agent is on another call, when it was their phone that answered so."""
+
 MAX_DEVICE_PAUSE_S: Final = 60.0
 """A device that couldn't be reached is tried again after `retry_s`, then twice that, and so on up to this."""
 
@@ -69,7 +72,7 @@ def on_deadline(floor: Floor, agent: Agent) -> None:
     if agent.wrap_up_until is not None and agent.wrap_up_until <= floor.now:
         end_wrap_up(floor, agent)
     if agent.disengaged_at is not None and agent.disengaged_at <= floor.now:
-        disengage(floor, agent)
+        disengage(floor, agent, BUSY_PHONE)
     if agent.reachable_at is not None and agent.reachable_at <= floor.now:
         agent.reachable, agent.reachable_at = True, None
         sync(floor, agent)
@@ -141,22 +144,36 @@ def missed(floor: Floor, agent: Agent, misses_to_break: int) -> None:
 # ---- devices
 
 
-def engage(floor: Floor, agent: Agent, until: float | None = None) -> None:
-    """On a call that isn't ours. `until`: how long we take it for that without being told."""
-    agent.engaged, agent.disengaged_at = True, until
+def engage(floor: Floor, agent: Agent, by: str, until: float | None = None) -> None:
+    """On a call that isn't a queue's. `until`: how long we take it for that without being told."""
+    hear_of_call(agent, by)
+    agent.disengaged_at = until
+    resume_call(floor, agent)
+
+
+def hear_of_call(agent: Agent, by: str) -> None:
+    """Somebody says so; whoever knows is believed, and no guess by a busy phone any more."""
+    agent.engaged_by.discard(BUSY_PHONE)
+    agent.engaged_by.add(by)
+    agent.disengaged_at = None
+
+
+def resume_call(floor: Floor, agent: Agent) -> None:
+    """They are on that call, if they are on none of ours."""
     if agent.state is AgentState.ON_CALL:
         set_deadline(floor, agent)
     else:
         signal(floor, agent, AgentSignal.ENGAGED)
 
 
-def disengage(floor: Floor, agent: Agent) -> None:
-    """That call is over. A wrap-up that it interrupted goes on."""
-    if not agent.engaged:
+def disengage(floor: Floor, agent: Agent, by: str) -> None:
+    """That call is over, and if nobody knows of another, a wrap-up that it interrupted goes on."""
+    if not agent.engaged_by:
         return
-    agent.engaged, agent.disengaged_at = False, None
+    agent.engaged_by -= {by, BUSY_PHONE}
+    agent.disengaged_at = None
     set_deadline(floor, agent)
-    if agent.place is not None or agent.call_line is not None or agent.offer is not None:
+    if agent.engaged_by or agent.place is not None or agent.call_line is not None or agent.offer is not None:
         return
     agent.last_call_at = floor.now
     signal(floor, agent, AgentSignal.DISENGAGED if agent.wrap_up_until is None else AgentSignal.ENDED)

@@ -154,7 +154,7 @@ def _end(floor: Floor, offer: OpenOffer, reason: Miss) -> None:
     if reason in OUT_OF_REACH and agent.reachable:
         duty.suspect_device(floor, agent, settings.retry_s)
     elif reason is Miss.BUSY and not offer.accepted and not agent.engaged:
-        duty.engage(floor, agent, until=floor.now + settings.retry_s)
+        duty.engage(floor, agent, duty.BUSY_PHONE, until=floor.now + settings.retry_s)
     elif reason in RONA and not offer.accepted:
         duty.missed(floor, agent, settings.misses_to_break)
 
@@ -170,7 +170,7 @@ def _release(floor: Floor, agent: Agent) -> None:
     on_call = agent.state is AgentState.ON_CALL
     duty.signal(floor, agent, AgentSignal.CLEARED if on_call else AgentSignal.RELEASED)
     if agent.engaged:
-        duty.engage(floor, agent, agent.disengaged_at)
+        duty.resume_call(floor, agent)
 
 
 def _back(floor: Floor, offer: OpenOffer, reason: Miss) -> None:
@@ -192,13 +192,13 @@ def presence_changed(floor: Floor, agent: Agent) -> None:
         cancel(floor, offer, Miss.DECLINED)
 
 
-def device_engaged(floor: Floor, agent: Agent) -> None:
-    """The agent is on a call that isn't ours. Whoever they were asked for, won't be answered."""
+def device_engaged(floor: Floor, agent: Agent, by: str) -> None:
+    """The agent is on a call that isn't a queue's. Whoever they were asked for, won't be answered."""
     offer = agent.offer
     if offer is None or offer.accepted:
-        duty.engage(floor, agent)
+        duty.engage(floor, agent, by)
         return
-    agent.engaged, agent.disengaged_at = True, None
+    duty.hear_of_call(agent, by)
     cancel(floor, offer, Miss.BUSY)
 
 

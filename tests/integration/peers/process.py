@@ -66,6 +66,11 @@ class PeerProcess:
                 self._process.kill()
                 await self._process.wait()
 
+    def kill(self) -> None:
+        """End it without a word."""
+        assert self._process is not None, f"{self.name} wasn't started"
+        self._process.kill()
+
     def output(self) -> str:
         """Everything it printed so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""

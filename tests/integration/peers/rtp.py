@@ -198,15 +198,20 @@ class RtpEnd(asyncio.DatagramProtocol):
     def audio(self, payload_type: int | None = None, *, last_s: float | None = None) -> Samples:
         """All audio received so far in the order of its timestamps, silence where packets are missing.
 
-        `last_s`: about so many seconds of it, without decoding the rest.
+        `last_s`: about so many seconds of it, without decoding the rest. What another source sent before,
+        with time stamps of its own, is left out.
         """
         wanted = self.payload_type if payload_type is None else payload_type
         received = self.received if last_s is None else self.received[-round(last_s / PTIME_S) :]
         packets = [packet for packet in received if packet.payload_type == wanted]
         if not packets:
             return np.zeros(0, dtype=np.int16)
-        base = packets[0].timestamp
+        base = packets[-1].timestamp if last_s is not None else packets[0].timestamp
         offsets = [((packet.timestamp - base + 2**31) % 2**32) - 2**31 for packet in packets]
+        if last_s is not None:
+            near = 2 * round(last_s * RATE)
+            kept = [pair for pair in zip(packets, offsets, strict=True) if abs(pair[1]) <= near]
+            packets, offsets = [packet for packet, _ in kept], [offset for _, offset in kept]
         origin = min(offsets)
         audio = np.zeros(max(offsets) - origin + len(packets[-1].payload), dtype=np.int16)
         for packet, offset in zip(packets, offsets, strict=True):

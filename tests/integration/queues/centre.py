@@ -140,12 +140,14 @@ async def contact_centre(
     rtp_ports: int = 400,
     max_calls: int = 100,
     trunk: UserAgent | None = None,
+    pbx_devices: Mapping[str, str] | None = None,
     more: str = "",
 ) -> AsyncIterator[Centre]:
     """A node with the queues of `plan.py` and these agents, all logged out.
 
     `browsers`: agents without a phone; `devices`: agents on other phones, with their addresses. `keys`: more
     API keys, "NAME:ROLE" to the key. `trunk`: who gets the calls to numbers. `more`: of the configuration.
+    `pbx_devices`: agent to what a PBX calls their phone.
     """
     key = new_key()
     admitted = ",".join(
@@ -158,7 +160,7 @@ async def contact_centre(
         }
         ours = {agent.id: agent.phone.uri for agent in phones.values()}
         everybody = ours | dict.fromkeys(browsers, "") | dict(devices or {})
-        plan = write_plan(directory / "dialplan", everybody)
+        plan = write_plan(directory / "dialplan", everybody, pbx_devices)
         variables = {"RINGBACK_HTTP__API_KEYS": admitted, **(environment or {})}
         if trunk is not None:
             variables["RINGBACK_SIP__OUTBOUND"] = f"sip:{{number}}@{LOOPBACK}:{trunk.port}"

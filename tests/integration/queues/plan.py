@@ -154,8 +154,13 @@ nodes:
 """
 
 
-def write_plan(directory: Path, agents: Mapping[str, str]) -> Path:
-    """Every queue with its number, served by all `agents`: id to the address of their phone, or ""."""
+def write_plan(
+    directory: Path, agents: Mapping[str, str], pbx_devices: Mapping[str, str] | None = None
+) -> Path:
+    """Every queue with its number, served by all `agents`: id to the address of their phone, or "".
+
+    `pbx_devices`: agent to what a PBX calls their phone.
+    """
     directory.mkdir(parents=True)
     for frequency_hz, seconds in _SECONDS.items():
         tone = tones.sine(frequency_hz, seconds)
@@ -165,6 +170,8 @@ def write_plan(directory: Path, agents: Mapping[str, str]) -> Path:
     for agent, device in agents.items():
         nailed = ", nailed_up: true" if agent == "nell" else ""
         phone = f'device: "{device}", ' if device else ""
+        if pbx_devices and agent in pbx_devices:
+            phone += f'pbx_device: "{pbx_devices[agent]}", '
         lines.append(f"  {agent}: {{name: {agent.title()}, {phone}queues: [{every}]{nailed}}}")
     lines += ["---", "routes:", *(f'  - {{dnis: "{number}", flow: {n}}}' for n, number in NUMBERS.items())]
     lines.append(f'  - {{dnis: "{LEAVE_NUMBER}", flow: leave}}')

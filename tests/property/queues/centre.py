@@ -52,12 +52,16 @@ class Desk:
     ringing: bool = False
     accepted: bool = False
     on_call: bool = False
-    engaged: bool = False  # as we were told
+    engaged_by: set[str] = field(default_factory=set)  # who told us
     engaged_until: float = 0.0  # as a busy device makes one believe
     reachable: bool = True
     reachable_at: float = 0.0
     idle_since: float = 0.0
     calls: int = 0
+
+    @property
+    def engaged(self) -> bool:
+        return bool(self.engaged_by)
 
 
 class Centre:

@@ -110,7 +110,8 @@ class Model(Inspected):
                     desk.idle_since, desk.calls = self.now, 0
                 self._choose(desk, event.presence, event.reason)
             case SetEngaged() if event.agent in self.desks:
-                self.desks[event.agent].engaged = event.engaged
+                told = self.desks[event.agent].engaged_by
+                (told.add if event.engaged else told.discard)(event.by)
                 self.desks[event.agent].engaged_until = self.now
             case SetReachable() if event.agent in self.desks:
                 self.desks[event.agent].reachable = event.reachable

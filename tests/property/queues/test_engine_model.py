@@ -310,9 +310,9 @@ class Floor(RuleBasedStateMachine):
     def come_back(self, agent: str) -> None:
         self.tell(SetPresence(agent, Presence.AVAILABLE))
 
-    @rule(agent=agent_names, engaged=st.booleans())
-    def engage(self, agent: str, engaged: bool) -> None:
-        self.tell(SetEngaged(agent, engaged))
+    @rule(agent=agent_names, engaged=st.booleans(), by=st.sampled_from(["call", "pbx"]))
+    def engage(self, agent: str, engaged: bool, by: str) -> None:
+        self.tell(SetEngaged(agent, engaged, by))
 
     @rule(agent=agent_names, reachable=st.booleans())
     def reach(self, agent: str, reachable: bool) -> None:

@@ -157,6 +157,7 @@ async def test_a_database_that_is_away_is_503(
         ("cancel", None, ("cancel", "call-1", "sue")),
         ("requeue", {"priority": 5}, ("requeue", "call-1", None, 5, "sue")),
         ("record", {"action": "pause"}, ("record", "call-1", "pause", "sue")),
+        ("press", {"keys": "1#"}, ("press", "call-1", "1#", "sue")),
         (
             "supervise",
             {"mode": "whisper", "device": "sip:sue@10.0.0.9"},

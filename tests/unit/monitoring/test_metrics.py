@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client import Metric
 
-from monitoring.metrics import CallbackStats, MediaStats, Metrics, QueueStats, WebhookStats
+from monitoring.metrics import CallbackStats, MediaStats, Metrics, PbxStats, QueueStats, WebhookStats
 
 README = Path(__file__).parents[3] / "monitoring" / "README.md"
 
@@ -20,6 +20,7 @@ def ours(metrics: Metrics) -> list[Metric]:
     metrics.watch_media(MediaStats)
     metrics.watch_queues(lambda: [QueueStats("support", 0, 0.0, {"idle": 0}, {"sl": 1.0})])
     metrics.watch_callbacks(lambda: [CallbackStats("support", "waiting", 2)])
+    metrics.watch_pbx(lambda: PbxStats(True, 1, 0.5, 0.001, 100, 0, 2))
     metrics.watch_webhooks(lambda: [WebhookStats("crm", 2, 1.5)])
     return [metric for metric in metrics.registry.collect() if metric.name.startswith("ringback_")]
 
