@@ -1,4 +1,4 @@
-"""Requests made of the OpenAPI document by Schemathesis against a running node: none ends in a server error."""
+"""Requests that Schemathesis makes of the OpenAPI document: none ends in a server error."""
 
 from __future__ import annotations
 

@@ -63,6 +63,7 @@ async def test_requeue_and_transfer_keep_it_and_show_the_note(centre: Centre) ->
         )
         second = (await other.next("offer"))["offer"]["context"]
 
+    assert await centre.gateway.metric("ringback_handoff_shown_before_answer_total", shown="yes") >= 1
     assert sent.status_code < 300, sent.text
     assert whole(first, opened)
     assert whole(second, opened)

@@ -95,6 +95,9 @@ async def test_bad_tokens_are_refused_with_the_reason(centre: Centre) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="SIPp sends RFC 4733 events on a raw socket")
 async def test_a_pin_that_sipp_types_over_rtp_finds_the_envelope(centre: Centre, tmp_path: Path) -> None:
     opened = await opened_by(centre)
+    while len(set(opened["pin"])) < len(opened["pin"]):
+        # SIPp's recordings of a key have always the same time stamps: twice the same is a retransmission.
+        opened = await opened_by(centre)
     await centre.on_duty("ann")
     caller = Sipp(typing(opened["pin"], tmp_path), tmp_path, target=centre.gateway.address, service=PIN)
     async with desktop(centre, "ann") as screen:
