@@ -241,7 +241,7 @@ class Bench:
             table.add_row(line.what, str(line.count), *(f"{value:.1f}" for value in values))
         console.print(table)
 
-    def _keep(self, kind: str, line: MediaCost | Setup | Latency) -> None:
+    def _keep(self, kind: str, line: MediaCost | Setup | Latency | screens.Lead) -> None:
         self.found.setdefault(kind, []).append(asdict(line))
 
 
