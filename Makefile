@@ -6,6 +6,8 @@
 
 PYTHON ?= /usr/bin/python3
 ARGS ?=
+# Files of tests that run at the same time. Most wait for calls, but each call wants its packets in time.
+WORKERS ?= 2
 
 export PYTHON
 
@@ -27,7 +29,7 @@ run: ## start the node with the demo dialplan
 
 test: ## every test but load, with real SIP peers on loopback
 	@.ci/setup test
-	@$(BIN)/python -m pytest -m "not load" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not load" $(ARGS)
 
 coverage: ## branch coverage of the tests without peers; the pure modules need all of it
 	@.ci/setup lint

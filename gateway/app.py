@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -195,17 +195,33 @@ async def _drain(node: _Node, rules: NodeSettings, hurry: asyncio.Event) -> None
     """No new calls; the present ones end by themselves, or at the limit, or when somebody is in a hurry."""
     board, keep_places = node.switchboard, node.centre.runner.keep_places
     async with asyncio.TaskGroup() as tasks:
+        called = tasks.create_task(_until_called(node.centre, rules.drain_timeout_s))
         patient = tasks.create_task(board.drain(rules.drain_timeout_s, keep_places))
         hurried = tasks.create_task(hurry.wait())
         offering = tasks.create_task(_offer_callbacks(node.centre, rules.drain_offer_s))
         showing = tasks.create_task(_show_progress(board, rules.drain_timeout_s))
-        await asyncio.wait({patient, hurried}, return_when=asyncio.FIRST_COMPLETED)
-        if not patient.done():
-            log.warning("drain_forced", calls=board.calls)
+        ended = tasks.create_task(_all_of(patient, called))
+        await asyncio.wait({ended, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            log.warning("drain_forced", calls=board.calls, called_back=node.centre.callbacks.under_way)
             patient.cancel()
-            tasks.create_task(board.drain(0.0, keep_places))
-        for task in (hurried, offering, showing):
+            keep_places()
+            tasks.create_task(board.drain(0.0))
+        for task in (hurried, offering, showing, called, ended):
             task.cancel()
+
+
+async def _until_called(centre: ContactCentre, limit_s: float) -> None:
+    """Customers who are being called back, or talk, are calls in progress too."""
+    try:
+        async with asyncio.timeout(limit_s):
+            await centre.callbacks.drain()
+    except TimeoutError:
+        centre.runner.keep_places()
+
+
+async def _all_of(*tasks: asyncio.Task[Any]) -> None:
+    await asyncio.wait(tasks)
 
 
 async def _offer_callbacks(centre: ContactCentre, after_s: float) -> None:

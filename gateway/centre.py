@@ -291,10 +291,11 @@ async def contact_centre(
                     open_player=open_player_to,
                     open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
                     envelopes=envelopes,
+                    history=history,
                 )
             )
         )
-        metrics.watch_callbacks(callbacks.stats)
+        metrics.watch_callbacks(lambda: callbacks.book.stats(view.name for view in runner.queues()))
         voicemail = Voicemail(
             settings.data_dir / "voicemail", media.recorder, _loudness(bridge), clock, engine.rate
         )

@@ -94,9 +94,14 @@ class CallbackPolicy:
         self, outcome: DialOutcome, attempt: int, zones: tuple[str, ...], now: float
     ) -> float | None:
         """When to dial again after try number `attempt` (from 1); None: it was the last one."""
+        gap_s = self.gap_s(outcome, attempt)
+        return None if gap_s is None else self.allowed_from(now + gap_s, zones)
+
+    def gap_s(self, outcome: DialOutcome, attempt: int) -> float | None:
+        """The pause after try number `attempt` (from 1); None: it was the last one."""
         if attempt >= self.attempts or outcome is DialOutcome.ANSWERED:
             return None
-        return self.allowed_from(now + self.gaps_s.get(outcome, DEFAULT_GAPS_S[outcome]), zones)
+        return self.gaps_s.get(outcome, DEFAULT_GAPS_S[outcome])
 
     def allowed_from(self, at: float, zones: tuple[str, ...]) -> float:
         """The first moment from `at` on at which a number of these time zones may be called."""
@@ -133,6 +138,11 @@ class RateLimits:
             self._asked[key] = [*self._recent(key, now), now]
             if len(self._asked) % 1024 == 0:
                 self._sweep(now)
+
+    def take_back(self, key: str, at: float) -> None:
+        """What was granted at `at` wasn't, after all."""
+        if at in self._asked.get(key, ()):
+            self._asked[key].remove(at)
 
     def _recent(self, key: str, now: float) -> list[float]:
         return [at for at in self._asked.get(key, ()) if at > now - DAY_S]

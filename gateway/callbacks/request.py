@@ -66,7 +66,8 @@ class Callback:
 
     `source`: how it was asked for ("queue", "dialplan", "api"), or RESTART. `by`: who asked, if by the API.
     `asked_in`: the call in which it was asked for. `call_id`: the call under which it is carried out.
-    `caller_id`: the number that the customer dialled, and sees.
+    `caller_id`: the number that the customer dialled, and sees. `not_before`: the time that was chosen, on
+    the wall's clock.
     `slot`: the beginning of the one that was chosen.
     `promised_s`: (least, most) seconds that the caller was told, from `requested_at`. `context`: what the
     agent is shown.
@@ -96,9 +97,9 @@ class Callback:
         """One more try begins."""
         return replace(self, attempts=self.attempts + 1, last_tried_at=at)
 
-    def came_out(self, outcome: DialOutcome, not_before: float | None) -> Callback:
-        """The try is over; the next one not before this."""
-        return replace(self, last_outcome=outcome, not_before=not_before)
+    def came_out(self, outcome: DialOutcome) -> Callback:
+        """The try is over, and with it the time that was chosen."""
+        return replace(self, last_outcome=outcome, not_before=None)
 
     def details(self) -> dict[str, Any]:
         """For the journal: everything that a restart needs, as plain JSON."""

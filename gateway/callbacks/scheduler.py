@@ -124,5 +124,5 @@ def _open_throughout(start: datetime, end: datetime, is_open: Callable[[datetime
     while moment < end:
         if not is_open(moment):
             return False
-        moment += 5 * _MINUTE
-    return is_open(end - _MINUTE)
+        moment += _MINUTE  # the finest that calendars know
+    return True

@@ -32,14 +32,18 @@ from gateway.dialplan.templates import plain
 from gateway.dialplan.turn import Turn
 from gateway.dialplan.wording import Expression, Template
 
-CONVERSATIONS: Final = (QueueNode, DialNode, RecordNode, SurveyNode)
-"""Nodes whose action takes the caller's keys."""
+_CONVERSATIONS: Final = (QueueNode, DialNode, RecordNode, SurveyNode)
 
 MAX_PRIORITY: Final = 1_000
 
 Acting = (
     LookupNode | QueueNode | CallbackNode | DialNode | TransferNode | RecordNode | SurveyNode | ContextNode
 )
+
+
+def converses(node: object) -> bool:
+    """Whether the action of this node takes the caller's keys."""
+    return isinstance(node, _CONVERSATIONS) or (isinstance(node, CallbackNode) and node.ask)
 
 
 def request_of(node: Acting, turn: Turn) -> Request:
@@ -66,6 +70,7 @@ def request_of(node: Acting, turn: Turn) -> Request:
                 language,
                 _identity(turn),
                 _spoken_skill(node.queue.node, turn),
+                node.ask,
             )
         case DialNode():
             return DialRequest(_address(node.to, turn), node.timeout_s, _filled(node.headers, turn))

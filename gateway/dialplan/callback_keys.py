@@ -21,11 +21,13 @@ from gateway.callbacks.policy import (
 from gateway.callbacks.scheduler import CallingHours, Span
 from gateway.dialplan import keygroups as group
 from gateway.dialplan import keytypes as key
-from gateway.dialplan.documents import YamlText, describe, shorten
+from gateway.dialplan.documents import YamlList, YamlMap, YamlText, YamlValue, describe, shorten
 from gateway.dialplan.faults import suggest
 from gateway.dialplan.fields import Fields
 from gateway.dialplan.keytypes import NAME_SCHEMA, Key
+from gateway.dialplan.phrases import PhraseError, said
 from gateway.dialplan.queues import GREETING, MESSAGE, CallbackRules
+from gateway.dialplan.spoken import LANGUAGE
 from gateway.dialplan.wording import Wording
 
 _DAY_S: Final = 86_400.0
@@ -90,6 +92,38 @@ def _destinations(fields: Fields, name: str, _languages: tuple[str, ...]) -> tup
     return tuple(found)
 
 
+def _phrases(fields: Fields, name: str, languages: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    """Words, a list of them, or lists by language."""
+    value = fields.value(name)
+    if value is None:
+        return {}
+    by_language = (
+        [(name.text, inner) for name, inner in value.entries]
+        if isinstance(value, YamlMap)
+        else [(languages[0], value)]
+    )
+    found: dict[str, tuple[str, ...]] = {}
+    for language, inner in by_language:
+        if not LANGUAGE.fullmatch(language):
+            hint = "such as en or de-CH"
+            fields.error(value.at, f"'{shorten(language)}' isn't a language tag, {hint}")
+        items = inner.items if isinstance(inner, YamlList) else (inner,)
+        found[language] = tuple(filter(None, (_phrase(item, fields) for item in items)))
+    return MappingProxyType(found)
+
+
+def _phrase(value: YamlValue, fields: Fields) -> str:
+    if not isinstance(value, YamlText) or not any(character.isalnum() for character in value.text):
+        fields.error(value.at, f"a phrase is words such as 'call me back', not {describe(value)}")
+        return ""
+    text = " ".join(value.text.split())
+    try:
+        said(text)
+    except PhraseError as error:
+        fields.error(value.at, f"the phrase '{shorten(text)}' can't be said: {error}")
+    return text
+
+
 _WORDS: Final[dict[str, Any]] = {"anyOf": [NAME_SCHEMA, {"type": "array", "items": NAME_SCHEMA}]}
 
 GAP_KEYS: Final[Mapping[str, Key]] = MappingProxyType(
@@ -132,6 +166,12 @@ KEYS: Final[Mapping[str, Key]] = MappingProxyType(
             "tried again",
             OnMachine.HANG_UP,
         ),
+        "phrases": Key(
+            _phrases,
+            {"anyOf": [*_WORDS["anyOf"], {"type": "object"}]},
+            "what asks for a callback while waiting, where speech is understood: words, a list, or lists by "
+            "language",
+        ),
         "greeting": group.said("customer first: what is said to them; it asks for key 1", GREETING),
         "message": group.said("what is left on a machine", MESSAGE),
     }
@@ -156,7 +196,8 @@ def rules_of(found: Mapping[str, Any]) -> CallbackRules:
         slots=None if slots is None else _slots(slots),
         on_machine=found["machine"],
     )
-    return CallbackRules(policy, _said(found["greeting"], GREETING), _said(found["message"], MESSAGE))
+    greeting, message = _said(found["greeting"], GREETING), _said(found["message"], MESSAGE)
+    return CallbackRules(policy, greeting, message, found["phrases"])
 
 
 def _slots(found: Mapping[str, Any]) -> Slots | None:

@@ -305,3 +305,6 @@ def _used_calendars(plan: Plan) -> Iterator[str]:
     yield from (route.calendar.node for route in plan.routes if route.calendar is not None)
     for flow in plan.flows.values():
         yield from (node.calendar.node for node in flow.nodes.values() if hasattr(node, "calendar"))
+    for queue in plan.queues.values():
+        if (slots := queue.callback.policy.slots) is not None:
+            yield slots.calendar

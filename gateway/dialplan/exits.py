@@ -123,6 +123,7 @@ EXITS: Final[Mapping[type[Node], tuple[Exit, ...]]] = MappingProxyType(
             Exit("next", Default.NEEDED, "the request is kept"),
             Exit("duplicate", "next", "this caller has one already"),
             Exit("refused", "error", "the number can't be called back"),
+            Exit("declined", Default.END, "asked, the caller wants none after all", active=True, waits=True),
             _UNAVAILABLE,
             *_ALWAYS,
         ),

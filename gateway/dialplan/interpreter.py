@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Final, TypeVar, assert_never
 
 from gateway.call.cause import Cause
-from gateway.dialplan.actions import CONVERSATIONS, request_of
+from gateway.dialplan.actions import converses, request_of
 from gateway.dialplan.asking import Failure, read_keys
 from gateway.dialplan.calendars import utc_at
 from gateway.dialplan.exits import EXITS, resolve
@@ -201,7 +201,7 @@ class _Turn(Hearing):
                 self.cancel_timer()
                 self._collect(self._asking(), digit)
             case Phase.WORKING:
-                if self.state.action is not None and isinstance(self.node(), CONVERSATIONS):
+                if self.state.action is not None and converses(self.node()):
                     self.effects.append(PassDigit(self.state.action, digit))
                 else:
                     self.keep(digit)
@@ -298,7 +298,7 @@ class _Turn(Hearing):
         self.state = replace(self.state, node=name, failures=0, collected="", pending="", denied=())
         self.state = replace(self.state, deaf=False, talking=False, replayed=False)
         node = self.node()
-        if self.state.gone and isinstance(node, _VOCAL):
+        if self.state.gone and (isinstance(node, _VOCAL) or converses(node)):
             self.end()
             return
         match node:
@@ -312,6 +312,9 @@ class _Turn(Hearing):
                 if self.connect():
                     self.play(self.prompts((node.prompt,)))
             case QueueNode() | DialNode() | SurveyNode():
+                if self.connect():
+                    self.perform(request_of(node, self))
+            case CallbackNode(ask=True):
                 if self.connect():
                     self.perform(request_of(node, self))
             case LookupNode() | CallbackNode() | TransferNode() | ContextNode():

@@ -214,6 +214,10 @@ NODE_KINDS: Final[Mapping[str, NodeKind]] = MappingProxyType(
             {
                 "callback": key.reference("the queue"),
                 "number": key.expression("the number to call; the caller's own if left out"),
+                "ask": key.flag(
+                    "the caller confirms the number or enters another, and chooses a slot if there are any",
+                    default=False,
+                ),
             },
         ),
         "dial": _kind(

@@ -238,12 +238,16 @@ class QueueNode:
 
 @dataclass(frozen=True, slots=True)
 class CallbackNode:
-    """Leaves a request to be called back at `number` (the caller's own when None)."""
+    """Leaves a request to be called back at `number` (the caller's own when None).
+
+    `ask`: the caller confirms the number or enters another one, and chooses a time where the queue has slots.
+    """
 
     name: str
     at: Position
     queue: Target
     number: Expression | None = None
+    ask: bool = False
     exits: Exits = field(default_factory=dict)
 
 

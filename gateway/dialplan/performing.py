@@ -26,7 +26,7 @@ async def perform(actions: Actions, request: Request, keys: Keys) -> Outcome:
         case QueueRequest():
             return await actions.queue(request, keys)
         case CallbackRequest():
-            return await actions.call_back(request)
+            return await actions.call_back(request, keys)
         case DialRequest():
             return await actions.dial(request, keys)
         case TransferRequest():

@@ -126,12 +126,13 @@ class WaitingKey:
 @dataclass(frozen=True, slots=True)
 class CallbackRules:
     """How the queue calls back. `greeting`: said to the customer who is dialled first; `message`: left on
-    their machine.
+    their machine. `phrases`: by language, what asks for a callback while waiting.
     """
 
     policy: CallbackPolicy = POLICY
     greeting: Wording = GREETING
     message: Wording = MESSAGE
+    phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,13 +51,16 @@ class QueueRequest:
 
 @dataclass(frozen=True, slots=True)
 class CallbackRequest:
-    """A wish to be called back at `number`. `identity`, `skills`: as of a place in the queue."""
+    """A wish to be called back at `number`. `identity`, `skills`: as of a place in the queue. `ask`: the
+    caller is asked for number and time.
+    """
 
     queue: str
     number: str
     language: str = ""
     identity: str = ""
     skills: Mapping[str, int] = field(default_factory=dict)
+    ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,10 @@ _FIGURES: Final[Mapping[str, Mapping[str, Type]]] = MappingProxyType(
         "ringback.queue.connecting_to": {},
         "ringback.callback.confirm": {"number": STRING},
         "ringback.callback.enter": {},
+        "ringback.callback.when": {},
+        "ringback.callback.slot": {"when": STRING, "key": STRING},
+        "ringback.callback.slots": {},
+        "ringback.callback.kept_at": {"when": STRING},
         "ringback.callback.refused": {},
         "ringback.callback.later": {},
         "ringback.callback.closing": {},
@@ -346,7 +350,7 @@ def _known_of_callbacks(plan: Plan, language: str) -> Iterator[Prompt]:
     """Where callers can ask for one: what has nothing of theirs in it."""
     if not any(queue.key_for(KeyAction.CALLBACK) for queue in plan.queues.values()):
         return
-    for key in ("enter", "refused", "later", "closing", "kept", "exists", "cancelled"):
+    for key in ("enter", "refused", "later", "closing", "kept", "exists", "cancelled", "when", "slots"):
         yield from _prompts(plan, _key(f"ringback.callback.{key}"), language, {}, _ignore)
     for minutes in MINUTES_WARMED:
         words = _key("ringback.callback.kept_minutes")

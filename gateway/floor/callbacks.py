@@ -19,21 +19,21 @@ class LiveCallbacks:
         self._desk = centre.callbacks
 
     def pending(self) -> Sequence[CallbackView]:
-        return [self._view(pending) for pending in self._desk.pending()]
+        return [self._view(pending) for pending in self._desk.book.pending()]
 
     def find(self, callback: str) -> CallbackView | None:
-        pending = self._desk.find(callback)
+        pending = self._desk.book.find(callback)
         return None if pending is None else self._view(pending)
 
     def slots(self, queue: str) -> Sequence[Slot]:
-        return self._desk.slots(queue)
+        return self._desk.times.slots(queue)
 
     async def request(self, wish: CallbackWish) -> tuple[CallbackView, bool]:
-        pending, new = await self._desk.request(wish)
+        pending, new = await self._desk.requests.request(wish)
         return self._view(pending), new
 
     async def change(self, callback: str, *, number: str | None, at: float | None) -> bool:
-        return await self._desk.change(callback, number=number, at=at)
+        return await self._desk.requests.change(callback, number=number, at=at)
 
     def cancel(self, callback: str, *, by: str) -> bool:
         return self._desk.cancel(callback, by)
@@ -48,6 +48,6 @@ class LiveCallbacks:
             callback=pending.callback,
             state=pending.state,
             position=self._runner.position(pending.callback.id),
-            not_before=pending.due_at if waits else None,
+            not_before=self._desk.times.wall_of(pending.due_at) if waits else None,
             agents=() if entry is None else entry.agents,
         )

@@ -107,6 +107,10 @@ class Journal(Protocol):
         """Take events over, in order. Returns at once; never fails."""
         ...
 
+    def problem(self) -> str | None:
+        """Why nothing can be stored now; None when the last write succeeded."""
+        ...
+
     async def settled(self) -> bool:
         """Wait until everything appended before this call is on disk. False when the database can't take it
         now (it is kept in memory and tried again): then nothing may be promised.

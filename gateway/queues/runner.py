@@ -178,6 +178,11 @@ class QueueRunner:
         self._waiters[entry] = waiter
         self._calls[entry] = call_id
 
+    @property
+    def stores(self) -> bool:
+        """Whether the last event was stored: False while the database is away."""
+        return self._journal.problem() is None
+
     async def settled(self) -> bool:
         """Everything so far is on disk. False when the database is away: promise nothing."""
         return await self._journal.settled()

@@ -292,6 +292,15 @@ class Configure:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldCallbacks:
+    """Callbacks that wait aren't offered to anybody, since nobody could be called: the node stops, or a try
+    couldn't be stored. With `held` False they are again.
+    """
+
+    held: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed; due when `QueueEngine.due_at` says so."""
 
@@ -321,6 +330,7 @@ Event = (
     | ExtendWrapUp
     | EndWrapUp
     | Configure
+    | HoldCallbacks
     | Tick
 )
 

@@ -124,6 +124,11 @@ class JournalStore:
                 return
             after = found[-1]
 
+    async def since(self, at: datetime, kind: JournalKind) -> AsyncIterator[Sequence[StoredEvent]]:
+        """This node's and all others' events of one kind, a page at a time."""
+        async for page in self.pages(Selection(since=at, kinds=[kind])):
+            yield page
+
     async def read(self, selection: Selection) -> Sequence[StoredEvent]:
         """Every event of the selection: for one entry, one call."""
         return tuple([stored async for page in self.pages(selection) for stored in page])

@@ -11,6 +11,8 @@ from typing import Any
 
 def text(value: str, limit: int) -> str:
     """What the network sent, as every database takes it: within the column, no NUL, no half characters."""
+    if value.isascii() and "\0" not in value:
+        return value[:limit]  # nearly always, and a restart reads hundreds of thousands of them
     return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")[:limit]
 
 
@@ -19,13 +21,15 @@ def plain(value: object) -> Any:
 
     NaN and infinities become None; PostgreSQL refuses them, as RFC 8259 §6 does.
     """
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return text(value, len(value))
+    if isinstance(value, dict):
+        return {str(plain(name)): plain(item) for name, item in value.items()}
     match value:
-        case None | bool() | int():
-            return value
         case float():
             return value if math.isfinite(value) else None
-        case str():
-            return text(value, len(value))
         case Enum():
             return plain(value.value)
         case datetime():

@@ -20,6 +20,7 @@ from gateway.dialplan.requests import (
     SurveyRequest,
 )
 from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.switch.callback_asking import Agreed, Asker, CallbackAsking
 from gateway.switch.conversation_ends import BlindTransfer, ConversationEnd, ToFlow, ToNumber, ToQueue
 from gateway.switch.dialling import TRANSFER_RING_S, Dialling
 from gateway.switch.live_calls import Served, Stage
@@ -65,11 +66,17 @@ class CallActions(NoActions):
             envelope.walk_menu()
         return self._back(await QueueVisit(request, keys, self._visitor, self._parts.queues).run())
 
-    async def call_back(self, request: CallbackRequest) -> Outcome:
-        visitor, caller = self._visitor, self._visitor.leg.remote
+    async def call_back(self, request: CallbackRequest, keys: Keys) -> Outcome:
+        visitor, caller, number, at = self._visitor, self._visitor.leg.remote, request.number, None
+        if request.ask:
+            agreed = await self._agree(request, keys)
+            if agreed is None:
+                return Outcome("declined")
+            number, at = agreed.number.dialled, agreed.when.at
         wish = CallbackWish(
             queue=request.queue,
-            number=request.number,
+            number=number,
+            at=at,
             name=caller.display_name,
             identity=request.identity,
             language=request.language,
@@ -80,7 +87,7 @@ class CallActions(NoActions):
             context=visitor.context(),
         )
         try:
-            pending, new = await self._parts.queues.callbacks.request(wish)
+            pending, new = await self._parts.queues.callbacks.requests.request(wish)
         except NumberRefused as refused:
             visitor.log.info("callback_refused", queue=request.queue, reason=refused.fault.value)
             return Outcome("refused")
@@ -93,6 +100,19 @@ class CallActions(NoActions):
             CallbackPromised(request.queue, callback.id, callback.number.dialled, callback.promised_s)
         )
         return Outcome("next" if new else "duplicate", callback.id)
+
+    async def _agree(self, request: CallbackRequest, keys: Keys) -> Agreed | None:
+        """Number and time, as the caller confirms them."""
+        queues, visitor = self._parts.queues, self._visitor
+        caller = {
+            "number": visitor.leg.remote.number,
+            "name": visitor.leg.remote.display_name,
+            "language": request.language,
+        }
+        facts = WaitingFacts(caller=caller, context=visitor.context(), queue_name=request.queue)
+        asker = Asker("", request.queue, request.identity, request.language, facts)
+        asking = CallbackAsking(queues.callbacks, queues.waiting, visitor, keys)
+        return await asking.agree(asker, request.number)
 
     async def dial(self, request: DialRequest, keys: Keys) -> Outcome:
         visitor = self._visitor

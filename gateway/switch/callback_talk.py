@@ -8,10 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from gateway.callbacks.numbers import CallableNumber, NumberRefused
+from gateway.callbacks.scheduler import Slot
+from gateway.dialplan.clock_words import clock_words
 from gateway.dialplan.ports import Keys
 from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.waiting_words import WaitingFacts
@@ -27,6 +31,18 @@ DIGIT_GAP_S: Final = 6.0
 ASKED: Final = 2
 TRIES: Final = 3
 MAX_DIGITS: Final = 20
+
+
+OFFERED_AT_ONCE: Final = 3
+"""So many times are read out before the caller chooses, or wants others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """When a caller wants to be called. `at`: seconds since the epoch; None: when it is their turn."""
+
+    at: float | None = None
+    spoken: str = ""
 
 
 class PendingChoice(Enum):
@@ -72,6 +88,43 @@ class CallbackTalk:
                 case _:
                     return None
         return None
+
+    async def agree_on_time(self, slots: Sequence[Slot], zone: ZoneInfo, now: datetime) -> Chosen | None:
+        """When to call; None when they would rather wait. Without slots there is nothing to choose.
+
+        `zone`: whose times are said.
+        """
+        if not slots:
+            return Chosen()
+        match await self._ask("when", "12*"):
+            case "1":
+                return Chosen()
+            case "2":
+                return await self._choose(slots, zone, now)
+            case _:
+                return None
+
+    async def _choose(self, slots: Sequence[Slot], zone: ZoneInfo, now: datetime) -> Chosen | None:
+        first = 0
+        while True:
+            offered = slots[first : first + OFFERED_AT_ONCE]
+            spoken = [
+                clock_words(slot.start.astimezone(zone), now.astimezone(zone), self.language)
+                for slot in offered
+            ]
+            clips: list[Clip] = []
+            for number, when in enumerate(spoken, 1):
+                clips += await self._clips("slot", when=when, key=str(number))
+            clips += await self._clips("slots")
+            keys = "".join(str(number) for number in range(1, len(offered) + 1))
+            key = await self._ask_with(clips, f"{keys}#*")
+            if key is None or key == "*":
+                return None
+            if key != "#":
+                chosen = int(key) - 1
+                return Chosen(offered[chosen].start.timestamp(), spoken[chosen])
+            first += OFFERED_AT_ONCE
+            first = first if first < len(slots) else 0
 
     async def about_pending(self, position: int) -> PendingChoice | None:
         """What is to become of their pending callback; None when they don't say."""

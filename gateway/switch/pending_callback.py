@@ -11,7 +11,8 @@ other from then on: `QueueVisit` carries them on, from the talk or, without an a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import math
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,13 +45,12 @@ from media.answering import AnsweredBy
 
 if TYPE_CHECKING:
     from gateway.switch.callbacks import CallbackDesk
+    from media.bridge import Port
 
 log = structlog.get_logger(__name__)
 
 UNSTORED_S: Final = 30.0
 """While the database is away nobody is called back; so long until it is tried again."""
-STATES: Final = ("waiting", "scheduled", "dialling")
-"""How a pending callback can stand."""
 
 MESSAGE_S: Final = 90.0
 """How long leaving a message may take, the machine's greeting included; no dial meanwhile."""
@@ -74,6 +74,11 @@ class PendingCallback:
         self._dialling = False
         self.due_at = 0.0
         """When an agent may be asked, on the engine's clock."""
+        self.retry_at = 0.0
+        """The end of the pause after the last try, on the engine's clock."""
+        self.changing = asyncio.Lock()
+        """Held by whoever changes what was promised, until that is on disk or undone."""
+        self._greeting = False  # they have answered, and are asked whether they want to talk
         self._on_line = False  # the customer has answered, and is a caller from now on
         self.over: Leaving | None = None
         """Why it is over, when it is, for another reason than having been kept."""
@@ -98,7 +103,8 @@ class PendingCallback:
     def stand_down(self) -> None:
         """The customer is on the line by themselves: a dial under way is called off."""
         if self._trying is not None and not self._on_line and self._trying is not asyncio.current_task():
-            self._trying.cancel()
+            # Not before its first step, or it wouldn't give back what it was handed.
+            asyncio.get_running_loop().call_soon(self._trying.cancel)
 
     # ---- Waiter
 
@@ -154,30 +160,45 @@ class PendingCallback:
         """There is nobody to tell."""
 
     def asked(self, offer: Offer) -> bool:
+        if not self._desk.times.may_call_now(self._callback):
+            # The clock was set, or the plan's hours have changed: the place waits for them.
+            self._desk.requests.postpone(self, 0.0)
+            return False
         if self.policy.first is DialFirst.AGENT:
             return True
-        self._trying = self._desk.start(self._invite(offer.offer), f"callback-{self._callback.id}")
+        self._try(self._invite(offer.offer, self._trying))
         return False
 
     def withdrawn(self, offer: str) -> None:  # noqa: ARG002  # there is only one
-        """No agent is reserved any more: nobody is dialled without. That was no try, but it rang."""
-        if self._trying is None or self._on_line or not self._dialling:
+        """No agent is reserved any more: nobody is dialled without. That was no try, but it rang. Who has
+        answered already may say what they want.
+        """
+        if self._trying is None or self._on_line or self._greeting:
             return
         self.stand_down()
+        if not self._dialling:
+            return
         self.change(attempts=self._callback.attempts - 1)
-        self.due_at = self._runner.now + RANG_FOR_NOTHING_S
+        self.due_at = self.retry_at = self._runner.now + RANG_FOR_NOTHING_S
         self._runner.post(Postpone(self._callback.id, self.due_at))
 
     def connect(self, connect: Connect, agent: AgentProfile, line: Line) -> None:
         """An agent has accepted, and waits for the customer."""
-        self._trying = self._desk.start(self._serve(connect, agent, line), f"callback-{self._callback.id}")
+        self._try(self._serve(connect, agent, line, self._trying))
+
+    def _try(self, work: Coroutine[Any, Any, None]) -> None:
+        self._trying = self._desk.start(work, f"callback-{self._callback.id}")
 
     # ---- agent first
 
-    async def _serve(self, connect: Connect, agent: AgentProfile, line: Line) -> None:
+    async def _serve(
+        self, connect: Connect, agent: AgentProfile, line: Line, before: asyncio.Task[None] | None
+    ) -> None:
+        """`before`: the last try, which may be hanging up still."""
         customer = self._desk.customer_call()
         handed_over = False
         try:
+            await _over(before)
             outcome = await self._dial_beside(customer, line)
             if outcome is DialOutcome.ANSWERED and not self._reserves(agent):
                 await self._carry_on(customer, None)
@@ -196,6 +217,7 @@ class PendingCallback:
             self._missed(DialOutcome.FAILED, connect.offer)
         finally:
             self._dialling = False
+            self._desk.book.release_line(self, self._runner.now)
             customer.retire()
             if not handed_over:
                 line.release()
@@ -206,13 +228,19 @@ class PendingCallback:
             return None
         async with asyncio.TaskGroup() as tasks:
             gone = tasks.create_task(_until_ended(line.leg))
-            dialling = tasks.create_task(customer.dial(self._callback, line.leg.audio, self.policy.ring_s))
+            dialling = tasks.create_task(self._dial(customer, line.leg.audio))
             await asyncio.wait({gone, dialling}, return_when=asyncio.FIRST_COMPLETED)
             gone.cancel()
             dialling.cancel()
         self._dialling = False
         point("callback.dialled")
         return None if dialling.cancelled() else dialling.result()
+
+    async def _dial(self, customer: CustomerCall, ear: Port | None) -> DialOutcome:
+        entry = self._runner.entry(self._callback.id)
+        if self.over is not None or entry is None or not entry.agents:
+            raise asyncio.CancelledError  # as we are about to be: in this very moment it was called off
+        return await customer.dial(self._callback, ear, self.policy.ring_s)
 
     def _reserves(self, agent: AgentProfile) -> bool:
         """Whether the engine still means this agent for us."""
@@ -222,10 +250,15 @@ class PendingCallback:
 
     async def _begin(self) -> bool:
         """A try begins. False, and another one later, when it can't be stored: a try that isn't on disk would
-        be made again after a crash, and nobody is rung twice for one.
+        be made again after a crash, and nobody is rung twice for one. The same while another callback has the
+        customer on the phone.
         """
         stored = await self._desk.settled()
         self._callback = self._callback.dialled(self._runner.now)
+        if not await self._take_line():
+            log.info("callback_customer_engaged", entry=self._callback.id)
+            self._runner.post(Postpone(self._callback.id, self._runner.now + UNSTORED_S))
+            return False
         self._dialling = True
         callback = self._callback
         self._record(JournalKind.CALLBACK_DIALLED, attempt=callback.attempts, number=callback.number.dialled)
@@ -235,6 +268,14 @@ class PendingCallback:
         log.warning("callback_not_stored", entry=callback.id)
         self._runner.post(Postpone(callback.id, self._runner.now + UNSTORED_S))
         return False
+
+    async def _take_line(self) -> bool:
+        """The customer's phone is ours; False while another callback of theirs has it."""
+        while (pause_s := self._desk.book.take_line(self, self._runner.now)) > 0.0:
+            if pause_s == math.inf:
+                return False
+            await asyncio.sleep(pause_s)
+        return True
 
     async def _tell_agent(self, line: Line) -> None:
         parts = self._desk.conversations
@@ -250,10 +291,10 @@ class PendingCallback:
         self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
 
     def _come_out(self, outcome: DialOutcome) -> None:
-        callback, now = self._callback, self._runner.now
-        next_at = self.policy.next_try(outcome, callback.attempts, callback.number.zones, now)
-        self._callback = callback.came_out(outcome, next_at)
-        self.due_at = now if next_at is None else next_at
+        now, gap_s = self._runner.now, self.policy.gap_s(outcome, self._callback.attempts)
+        callback = self._callback = self._callback.came_out(outcome)
+        next_at = None if gap_s is None else self._desk.times.due(callback, now + gap_s)
+        self.due_at = self.retry_at = now if next_at is None else next_at
         point("callback.came_out")
         self._record(
             JournalKind.CALLBACK_FAILED, attempt=callback.attempts, outcome=outcome.value, next_at=next_at
@@ -270,18 +311,19 @@ class PendingCallback:
 
     # ---- customer first
 
-    async def _invite(self, offer: str) -> None:
+    async def _invite(self, offer: str, before: asyncio.Task[None] | None) -> None:
         """While an agent is reserved: is the customer there, and do they want to talk now?
 
         If so they wait, at the place that is theirs, for that agent or whoever is free.
         """
         customer = self._desk.customer_call()
         try:
+            await _over(before)
             if not await self._begin():
                 self.change(attempts=self._callback.attempts - 1)
                 self._runner.post(JoinFailed(offer, Miss.CALLER_GONE))
                 return
-            outcome = await customer.dial(self._callback, None, self.policy.ring_s)
+            outcome = await self._dial(customer, None)
             self._dialling = False
             point("callback.dialled")
             if outcome is DialOutcome.ANSWERED:
@@ -295,6 +337,7 @@ class PendingCallback:
             self._missed(DialOutcome.FAILED, offer)
         finally:
             self._dialling = False
+            self._desk.book.release_line(self, self._runner.now)
             self._desk.offers.settle(offer)
             customer.retire()
 
@@ -307,6 +350,7 @@ class PendingCallback:
         facts, language = self._facts(None), callback.language or DEFAULT_LANGUAGE
         talk = CallbackTalk(control, customer.keys, desk.sounds, desk.active, language, facts)
         ear = desk.open_ear(leg)
+        self._greeting = True
         try:
             async with asyncio.TaskGroup() as tasks:
                 following = tasks.create_task(customer.follow())
@@ -316,6 +360,7 @@ class PendingCallback:
                 asking.cancel()
             return DialOutcome.DECLINED if asking.cancelled() else asking.result()
         finally:
+            self._greeting = False
             ear.close()
             control.close()
 
@@ -346,7 +391,7 @@ class PendingCallback:
         point("callback.answered")
         self._on_line = True
         self._record(JournalKind.CALLBACK_ANSWERED, attempt=callback.attempts)
-        self._callback = callback.came_out(DialOutcome.ANSWERED, None)
+        self._callback = callback.came_out(DialOutcome.ANSWERED)
         desk.keep_in_mind(self)
         parts = desk.conversations
         live = parts.live_calls.open(callback.call_id, leg, parts.clock.utc(), hang_up=leg.hang_up)
@@ -395,7 +440,7 @@ class PendingCallback:
 
     @property
     def state(self) -> str:
-        """As the API shows it: one of `STATES`, talking, kept, or why it is over."""
+        """As the API shows it: one of `callback_book.STATES`, talking, kept, or why it is over."""
         if self.over is not None:
             return self.over.value
         if self._on_line:
@@ -404,6 +449,11 @@ class PendingCallback:
         if self._dialling:
             return "dialling"
         return "waiting" if self.due_at <= self._runner.now else "scheduled"
+
+
+async def _over(task: asyncio.Task[None] | None) -> None:
+    if task is not None and not task.done():
+        await asyncio.wait({task})
 
 
 async def _until_ended(leg: CallLeg) -> None:

@@ -26,8 +26,7 @@ from gateway.call.leg import CallLeg, Headers, Party
 from gateway.call.screen import screen_of
 from gateway.call.state import LegState
 from gateway.call.verification import is_verified
-from gateway.callbacks.numbers import CallableNumber
-from gateway.callbacks.request import RESTART, Callback
+from gateway.callbacks.request import RESTART, Callback, CallbackRefused
 from gateway.dialplan.places import Position
 from gateway.dialplan.ports import Keys, Listener, Outcome
 from gateway.dialplan.prompts import ActivePlan
@@ -55,7 +54,7 @@ from gateway.queues.signals import (
 )
 from gateway.queues.waiting import Heard
 from gateway.switch.call_context import CallContext
-from gateway.switch.callback_asking import Asker, CallbackAsking
+from gateway.switch.callback_asking import Agreed, Asker, CallbackAsking
 from gateway.switch.callback_talk import PendingChoice
 from gateway.switch.control import LegControl
 from gateway.switch.conversation import Conversation
@@ -78,6 +77,7 @@ from gateway.switch.dialling import TRANSFER_RING_S, Dialling
 from gateway.switch.live_calls import LiveCall, Served, Stage
 from gateway.switch.offers import Briefing, OfferDesk
 from gateway.switch.ports import Line
+from gateway.switch.queue_ear import QueueEar
 from gateway.switch.recording_store import Keeping
 from gateway.switch.waiting_room import Told, WaitingRoom, WaitingRoomParts
 
@@ -174,6 +174,7 @@ class QueueVisit:
         self._hung_up_by = "caller"  # unless we learn otherwise
         self._over = False
         self._asking = CallbackAsking(parts.callbacks, parts.waiting, visitor, keys)
+        self._ear = QueueEar(visitor.listener, lambda: self._news.put_nowait(_Wish.CALLBACK))
         self._chat_asked = False
         self._served = False  # the agent has hung up, and the entry is over
         self._called_back = ""  # the callback that has the place now
@@ -330,6 +331,7 @@ class QueueVisit:
             self._told,
             self._facts,
         )
+        self._ear.listen(self._definition(), self._language)
         try:
             async with asyncio.TaskGroup() as tasks:
                 inside = tasks.create_task(self._room.run())
@@ -340,6 +342,7 @@ class QueueVisit:
                     inside.cancel()
                     keys.cancel()
         finally:
+            self._ear.stop()
             self._room.leave()
             self._room = None
 
@@ -362,6 +365,7 @@ class QueueVisit:
             elif key.action is KeyAction.LANGUAGE:
                 self._language = key.language
                 room.speak(key.language)
+                self._ear.listen(self._definition(), key.language)
 
     def _definition(self) -> QueueDefinition:
         """Of the plan the caller came by; a queue that only a newer plan has is one with all defaults."""
@@ -428,8 +432,8 @@ class QueueVisit:
 
         None: the wait goes on.
         """
-        number = await self._unless_news(self._agree(closing=closing))
-        return None if number is None else await self._become_callback(number)
+        agreed = await self._unless_news(self._agree(closing=closing))
+        return None if agreed is None else await self._become_callback(agreed)
 
     async def _unless_news(self, talk: Coroutine[Any, Any, T]) -> T | None:
         """What comes of a talk; None when there was news first, which ends it and is heard next."""
@@ -453,22 +457,33 @@ class QueueVisit:
         if await self._runner.settled():
             await self._unless_news(self._asking.say(self._asker(), CHAT_SENT))
 
-    async def _agree(self, *, closing: bool) -> CallableNumber | None:
+    async def _agree(self, *, closing: bool) -> Agreed | None:
         if closing:
             await self._asking.say(self._asker(), "closing")
         return await self._asking.agree(self._asker())
 
-    async def _become_callback(self, number: CallableNumber) -> Outcome | None:
-        """The place is a callback's from now on, and the caller is told so when it is on disk."""
+    async def _become_callback(self, agreed: Agreed) -> Outcome | None:
+        """The place is a callback's from now on, and the caller is told so when it is on disk.
+
+        If it can't be stored, they wait on; who had a callback before has that one, as it was.
+        """
         asker, estimate = self._asker(), self._parts.waiting.forecasts.of(self._entry)
-        pending = self._asking.keep(asker, number)
-        self._called_back = pending.callback.id
-        if not await self._runner.settled() and self._called_back == self._entry:
-            self._called_back = ""
-            self._take_back(pending)
-            await self._asking.say(asker, "later")
-            return None
-        await self._asking.tell_kept(asker, pending, estimate)
+        async with self._asking.changing(asker, agreed):
+            try:
+                kept = self._asking.keep(asker, agreed)
+            except CallbackRefused:  # somebody else has taken the time meanwhile
+                await self._asking.say(asker, "later")
+                return None
+            pending = kept.pending
+            self._called_back = pending.callback.id
+            if not await self._runner.settled():
+                self._asking.undo(kept)
+                if self._called_back == self._entry:
+                    self._called_back = ""
+                    self._take_back(pending)
+                    await self._asking.say(asker, "later")
+                    return None
+        await self._asking.tell_kept(asker, pending.callback, agreed, estimate)
         return Outcome("called_back")
 
     def _take_back(self, pending: PendingCallback) -> None:
@@ -504,6 +519,7 @@ class QueueVisit:
         self._visitor.live.update(queue=queue)
         if self._room is not None:
             self._room.move(self._definition())
+            self._ear.listen(self._definition(), self._language)
 
     # ---- QueuedCall: what the offers ask
 

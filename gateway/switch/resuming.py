@@ -9,7 +9,8 @@ from gateway.callbacks.numbers import CallableNumber, NumberRefused
 from gateway.callbacks.request import RESTART, Callback
 from gateway.queues.open_entries import OpenEntry, number_of, optional_number
 from gateway.queues.restart import Resume
-from gateway.switch.callbacks import CallbackDesk, new_id
+from gateway.switch.callback_requests import new_id
+from gateway.switch.callbacks import CallbackDesk
 
 ZONES: Final = "zones"
 """The detail of a callback whose number was checked: where it may be."""
@@ -26,7 +27,7 @@ class ResumedCallbacks:
         if _was_checked(entry):
             return entry.number
         try:
-            return self._desk.check(entry.queue, entry.number or entry.ani).dialled
+            return self._desk.requests.check(entry.queue, entry.number or entry.ani).dialled
         except NumberRefused:
             return None
 
@@ -35,7 +36,7 @@ class ResumedCallbacks:
 
         A try that the restart cut off counts: the phone may have rung, and isn't rung again at once.
         """
-        pending = self._desk.reopen(self._callback_of(resume), resume.enqueue, resume.known)
+        pending = self._desk.requests.reopen(self._callback_of(resume), resume.enqueue, resume.known)
         if pending is not None and resume.interrupted:
             pending.interrupted()
         return pending is not None
@@ -67,7 +68,7 @@ class ResumedCallbacks:
     def _number(self, resume: Resume) -> CallableNumber:
         entry = resume.entry
         if not _was_checked(entry):
-            return self._desk.check(entry.queue, resume.number)
+            return self._desk.requests.check(entry.queue, resume.number)
         return CallableNumber(entry.number, (entry.number,), tuple(map(str, entry.details[ZONES])))
 
 

@@ -54,10 +54,17 @@ def postpone(floor: Floor, place: Place, not_before: float) -> None:
     floor.stale[place] = None
 
 
+def hold(floor: Floor, held: bool) -> None:
+    """None of them is offered from now on, or all are again; who is asked already may still take one."""
+    for line in floor.lines.values():
+        line.holds_callbacks = held
+        floor.stale.update(dict.fromkeys(place for place in line.order if place.in_callback))
+
+
 def claim(floor: Floor, place: Place, claimant: str, by: str) -> None:
     """A free agent takes it now. Should it come to nothing, it waits on as if it hadn't been claimed."""
     agent = floor.agents.get(claimant)
-    if place.state is not EntryState.CALLBACK_WAITING or agent is None:
+    if place.state is not EntryState.CALLBACK_WAITING or agent is None or place.line.holds_callbacks:
         return
     if agent.free and place.line in agent.crews:
         offering.make(floor, place, agent, claimed_by=by)

@@ -32,6 +32,7 @@ from gateway.queues.signals import (
     Event,
     ExtendWrapUp,
     Finished,
+    HoldCallbacks,
     Joined,
     JoinFailed,
     KeepPlace,
@@ -167,6 +168,8 @@ class QueueEngine:
                 duty.log_in(floor, event.profile)
             case Configure():
                 configuring.configure(floor, event.queues)
+            case HoldCallbacks():
+                callbacks.hold(floor, event.held)
             case Tick():
                 pass
             case Ring() | Accept() | OfferMissed() | Joined() | JoinFailed():

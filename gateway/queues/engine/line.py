@@ -27,6 +27,7 @@ class Line:
     def __init__(self, settings: QueueSettings) -> None:
         self.settings = settings
         self.retired = False
+        self.holds_callbacks = False  # see `HoldCallbacks`
         self.order: SortedKeyList[Place, Key] = SortedKeyList(key=attrgetter("key"))
         self.times: SortedList[float] = SortedList()  # enqueue times of those in `order`
         self.callers = 0

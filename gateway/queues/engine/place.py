@@ -87,7 +87,8 @@ class Place:
         if self.offers and self.line.settings.strategy is not Strategy.RING_ALL:
             return False
         if self.in_callback:
-            return self.not_before is None or self.not_before <= now
+            due = self.not_before is None or self.not_before <= now
+            return due and not self.line.holds_callbacks
         limit = self.limit
         return limit is None or limit > now
 

@@ -44,12 +44,12 @@ from gateway.switch.live_calls import LiveCalls
 from gateway.switch.music import MusicOnHold
 from gateway.switch.offers import OfferDesk
 from gateway.switch.outbound import Outbound
+from gateway.switch.ports import AnswerEar, OpenEar
 from gateway.switch.queue_sounds import QueueSounds
 from gateway.switch.queueing import QueueParts, QueueVisit, Visitor
 from gateway.switch.restoring import Remains, restore
 from gateway.switch.resuming import ResumedCallbacks
 from gateway.switch.waiting_room import WaitingRoomParts
-from media.answer_ear import AnswerEar
 from monitoring.metrics import Metrics
 from tests.fakes.audio import CountingObserver, FakePrompts, ListLog
 from tests.fakes.bridge import FakeBridge, FakePortPlayer
@@ -70,7 +70,7 @@ queues:
     retry: 0s
     announce: {welcome: false, on_entry: false, every: 0s}
     callback: {hours: always, country: DE, attempts: 5, gaps: {busy: 1s, unreachable: 1s, failed: 1s}}
-  sales: {join: always, stay: always, music: none, wrap_up: 0s}
+  sales: {join: always, stay: always, music: none, wrap_up: 0s, callback: {hours: always}}
 ---
 agents:
   ann: {name: Ann, device: "sip:ann@phone.invalid", queues: [support]}
@@ -225,7 +225,13 @@ async def _follow(leg: FakeLeg, visit: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def node(directory: Path, *, busy: dict[str, int] | None = None) -> AsyncIterator[Node]:
+async def node(
+    directory: Path,
+    *,
+    busy: dict[str, int] | None = None,
+    make_phones: Callable[[Ledger, dict[str, int]], Phones] = Phones,
+    open_ear: OpenEar = _no_ear,
+) -> AsyncIterator[Node]:
     """From the start with whatever the last life left, to the stop in order."""
     loop = asyncio.get_running_loop()
     ledger = Ledger(directory / "ledger")
@@ -248,7 +254,7 @@ async def node(directory: Path, *, busy: dict[str, int] | None = None) -> AsyncI
             QueueEngine(), writer, SteadyEpoch(SystemClock(), not_before=remains.latest), loop
         )
         stack.callback(runner.close)
-        phones = Phones(ledger, dict(busy or {}))
+        phones = make_phones(ledger, dict(busy or {}))
         outbound = await stack.enter_async_context(
             Outbound(phones, ListLog(), CountingObserver(), SystemClock())
         )
@@ -288,7 +294,7 @@ async def node(directory: Path, *, busy: dict[str, int] | None = None) -> AsyncI
             active=lambda: active,
             calendars=dict,
             open_player=open_player,
-            open_ear=_no_ear,
+            open_ear=open_ear,
         )
         callbacks = await stack.enter_async_context(CallbackDesk(parts))
         waiting = WaitingRoomParts(runner, forecasts, music, sounds)

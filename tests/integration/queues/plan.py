@@ -24,6 +24,10 @@ CONFIRM_HZ: Final = 1300.0
 KEPT_HZ: Final = 1700.0
 PENDING_HZ: Final = 2000.0
 BYE_HZ: Final = 2600.0
+OFFER_HZ: Final = 1000.0
+WHEN_HZ: Final = 1850.0
+SLOTS_HZ: Final = 2100.0
+KEPT_AT_HZ: Final = 2300.0
 TIMED_OUT_HZ: Final = 2200.0
 CLOSED_HZ: Final = 2400.0
 ALL_HZ: Final = (MUSIC_HZ, POSITION_HZ, CONNECTING_HZ, WHISPER_HZ, BYE_HZ, TIMED_OUT_HZ, CLOSED_HZ)
@@ -36,6 +40,10 @@ _SECONDS: Final = {
     CONFIRM_HZ: 3.0,
     KEPT_HZ: 1.0,
     PENDING_HZ: 3.0,
+    OFFER_HZ: 1.0,
+    WHEN_HZ: 3.0,
+    SLOTS_HZ: 1.0,
+    KEPT_AT_HZ: 1.0,
     BYE_HZ: 0.4,
     TIMED_OUT_HZ: 0.4,
     CLOSED_HZ: 0.4,
@@ -68,6 +76,13 @@ QUEUES: Final[Mapping[str, str]] = {
         "callback: {first: customer_first, hours: always, country: DE, ring: 8s, answer: 10s, per_number: 0, "
         "machine: message, gaps: {busy: 1s, machine: 2s}, "
         "greeting: {play: 1300.wav}, message: {play: 1700.wav}}}"
+    ),
+    "timed": (
+        f'{{{_COMMON}, keys: {{"1": callback}}, '
+        "announce: {welcome: false, on_entry: false, every: 0s, spacing: 0s, callback: {after: 1s}}, "
+        "callback: {hours: always, country: DE, per_caller: 0, per_number: 0, "
+        "slots: {calendar: always, length: 5m}, "
+        "phrases: {en: [call me back, please call me back]}}}"
     ),
     "surveyed": (
         f'{{{_COMMON}, {_SILENT}, keys: {{"5": chat}}, survey: after-call, survey_link: true, '
@@ -116,6 +131,11 @@ texts:
   ringback.callback.exists: {play: 1700.wav}
   ringback.callback.pending: {play: 2000.wav}
   ringback.callback.cancelled: {play: 2600.wav}
+  ringback.queue.callback_offer: {play: 1000.wav}
+  ringback.callback.when: {play: 1850.wav}
+  ringback.callback.slot: {play: 2100.wav}
+  ringback.callback.slots: {play: 2100.wav}
+  ringback.callback.kept_at: {play: 2300.wav}
 """
 
 
@@ -141,6 +161,9 @@ nodes:
 LEAVE_NUMBER: Final = "299"
 """What a caller dials to leave a request for a callback in the queue `calling`, without waiting."""
 
+ASK_NUMBER: Final = "298"
+"""The same for the queue `timed`, whose callers are asked for number and time, at any hour."""
+
 _LEAVE: Final = """\
 ---
 flow: leave
@@ -151,6 +174,19 @@ nodes:
   had: {play: 2000.wav, next: end}
   shut: {play: 2400.wav, next: end}
   end: {hangup: normal_clearing}
+---
+flow: ask
+start: ask
+nodes:
+  ask: {callback: timed, ask: true, next: kept, duplicate: had, declined: no, refused: shut, error: shut}
+  kept: {play: 1700.wav, next: end}
+  had: {play: 2000.wav, next: end}
+  no: {play: 2600.wav, next: end}
+  shut: {play: 2400.wav, next: end}
+  end: {hangup: normal_clearing}
+---
+calendars:
+  always: {timezone: Europe/Berlin, hours: {mon-sun: "00:00-24:00"}}
 """
 
 
@@ -175,6 +211,7 @@ def write_plan(
         lines.append(f"  {agent}: {{name: {agent.title()}, {phone}queues: [{every}]{nailed}}}")
     lines += ["---", "routes:", *(f'  - {{dnis: "{number}", flow: {n}}}' for n, number in NUMBERS.items())]
     lines.append(f'  - {{dnis: "{LEAVE_NUMBER}", flow: leave}}')
+    lines.append(f'  - {{dnis: "{ASK_NUMBER}", flow: ask}}')
     flows = "".join(_FLOW.format(name=name) for name in QUEUES) + _LEAVE
     (directory / "plan.yaml").write_text("\n".join(lines) + "\n" + flows + _SURVEYS + _CATALOGUE, "utf-8")
     return directory

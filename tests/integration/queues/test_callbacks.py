@@ -26,15 +26,20 @@ from tests.integration.peers.ua import UaCall, UserAgent
 from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import Centre, contact_centre, hears, talking
 from tests.integration.queues.plan import (
+    ASK_NUMBER,
     BYE_HZ,
     CLOSED_HZ,
     CONFIRM_HZ,
     CONNECTING_HZ,
+    KEPT_AT_HZ,
     KEPT_HZ,
     LEAVE_NUMBER,
     MUSIC_HZ,
     NUMBERS,
+    OFFER_HZ,
     PENDING_HZ,
+    SLOTS_HZ,
+    WHEN_HZ,
     WHISPER_HZ,
 )
 
@@ -434,6 +439,54 @@ async def test_an_agent_takes_a_callback_out_of_its_turn(calling: Calling) -> No
     [left] = await calling.entries("calling")
     assert left["id"] == found[0]
     await centre.request("DELETE", f"/v1/callbacks/{left['id']}")
+
+
+async def press(call: UaCall, key: str, heard_hz: float, what: str) -> None:
+    await call.rtp.press(key)
+    await until(lambda: hears(call, heard_hz, (heard_hz,)), what, deadline_s=10.0)
+
+
+async def test_who_waits_too_long_is_offered_a_callback_and_chooses_a_time(calling: Calling) -> None:
+    centre = calling.centre
+    await centre.set_presence("ann", "on_break", "lunch")
+    call = await calling.customer.call(centre.gateway.uri(NUMBERS["timed"]))
+    await call.status(200)
+    await until(lambda: hears(call, OFFER_HZ, (OFFER_HZ,)), "after a while a callback is offered")
+    await press(call, "1", CONFIRM_HZ, "the number is read back")
+    await press(call, "1", WHEN_HZ, "they are asked when")
+    await press(call, "2", SLOTS_HZ, "times are offered")
+    await press(call, "#", SLOTS_HZ, "others are")
+    await press(call, "2", KEPT_AT_HZ, "it is kept")
+    await call.request("BYE")
+    [entry] = await calling.entries("timed")
+    found = await centre.get(f"/v1/callbacks/{entry['id']}")
+    chosen = datetime.fromisoformat(found["not_before"])
+    assert (found["state"], chosen.minute % 5, chosen.second) == ("scheduled", 0, 0)
+    ahead = chosen - datetime.now(UTC)
+    assert timedelta(minutes=19) < ahead <= timedelta(minutes=25), "the fifth from now"
+    await centre.request("DELETE", f"/v1/callbacks/{entry['id']}")
+
+
+async def test_a_dialplan_has_callers_choose_number_and_time_without_waiting(calling: Calling) -> None:
+    centre = calling.centre
+    call = await calling.customer.call(centre.gateway.uri(ASK_NUMBER))
+    await call.status(200)
+    await until(lambda: hears(call, CONFIRM_HZ, (CONFIRM_HZ,)), "the number is read back")
+    await press(call, "*", BYE_HZ, "who wants none hears what the plan says of that")
+    await call.request("BYE")
+    assert await calling.entries("timed") == []
+
+    call = await calling.customer.call(centre.gateway.uri(ASK_NUMBER))
+    await call.status(200)
+    await until(lambda: hears(call, CONFIRM_HZ, (CONFIRM_HZ,)), "the number is read back")
+    await press(call, "1", WHEN_HZ, "they are asked when")
+    await press(call, "2", SLOTS_HZ, "times are offered")
+    await press(call, "1", KEPT_HZ, "it is kept, says the plan")
+    await call.request("BYE")
+    [entry] = await calling.entries("timed")
+    found = await centre.get(f"/v1/callbacks/{entry['id']}")
+    assert (found["number"], found["state"], found["source"]) == (NUMBER, "scheduled", "dialplan")
+    await centre.request("DELETE", f"/v1/callbacks/{entry['id']}")
 
 
 async def test_callbacks_on_the_command_line(calling: Calling) -> None:

@@ -171,6 +171,35 @@ async def test_who_waits_when_the_node_stops_is_offered_a_callback_and_who_stays
         assert await places(centre) == [(entry, "callback_waiting") for entry in before]
 
 
+async def test_a_stopping_node_lets_a_customer_who_was_called_back_finish_and_calls_nobody_else(
+    tmp_path: Path,
+) -> None:
+    async with AsyncExitStack() as stack:
+        centre, trunk = await stack.enter_async_context(site(tmp_path, **DRAIN))
+        for number in CUSTOMERS[:2]:
+            await centre.request("POST", "/v1/callbacks", {"queue": "calling", "number": number})
+        await centre.on_duty("ann")
+        agent = await centre.agents["ann"].answer(10.0)
+        customer = await trunk.next_call(10.0)
+        os.kill(centre.gateway.pid, signal.SIGTERM)
+        customer.respond(180, "Ringing")
+        customer.respond(200, "OK", sdp=True)
+        await customer.request("ACK")
+        async with talking((customer, CALLER_HZ), (agent, AGENT_HZ)):
+            await until(lambda: hears(customer, AGENT_HZ), "the customer hears the agent")
+            await until(lambda: hears(agent, CALLER_HZ), "the agent hears the customer")
+        assert centre.gateway.process.returncode is None, "it waits for them"
+        customer.bye()
+        await agent.request("BYE")
+        assert await centre.gateway.process.exited(10.0) == 0
+        assert centre.agents["ann"].phone.incoming.empty()
+        assert trunk.incoming.empty()
+
+        await start_again(centre, stack)
+        [(_, state)] = await places(centre)
+        assert state.startswith("callback")
+
+
 @pytest.mark.parametrize("point", ["carried_out.Connect:1", "decided.Joined:1"])
 async def test_who_was_being_connected_when_the_node_was_killed_is_called_back_once(
     tmp_path: Path, point: str

@@ -301,8 +301,8 @@ async def test_who_is_left_by_the_agent_is_asked_how_it_was_and_the_answers_are_
     assert (data["nps"], data["csat"], data["queue"]) == (10, 4, "surveyed")
     assert data["caller"]["number"] == "4930333"
     assert list((centre.gateway.data_dir / "voicemail").rglob(f"{data['comment']}.wav"))
-    [row] = report["rows"]
-    assert (row["agent"], row["nps"], row["csat"], row["comments"]) == ("ann", 100.0, 4.0, 1)
+    [row] = [row for row in report["rows"] if row["agent"] == "ann"]
+    assert (row["nps"], row["csat"], row["comments"]) == (100.0, 4.0, 1)
     assert "ann" in table
     assert again.status_code == 200
     assert linked.data["caller"]["number"] == by_agent.data["caller"]["number"] == "4930333"

@@ -32,6 +32,9 @@ class Kept:
     def append(self, events: Sequence[JournalEvent]) -> None:
         pass
 
+    def problem(self) -> str | None:
+        return None
+
     async def settled(self) -> bool:
         return True
 

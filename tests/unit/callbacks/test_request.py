@@ -48,10 +48,10 @@ def test_details_that_are_missing_or_not_ours_are_empty() -> None:
 
 def test_a_try_is_counted_and_its_outcome_kept() -> None:
     tried = ASKED.dialled(170.0)
-    over = tried.came_out(DialOutcome.BUSY, 300.0)
+    over = tried.came_out(DialOutcome.BUSY)
 
     assert (tried.attempts, tried.last_tried_at) == (1, 170.0)
-    assert (over.last_outcome, over.not_before) == (DialOutcome.BUSY, 300.0)
+    assert (over.last_outcome, over.not_before) == (DialOutcome.BUSY, None)
 
 
 def test_a_refusal_says_why() -> None:

@@ -158,7 +158,7 @@ def test_a_language_that_has_no_announcements_is_warned_of_once(tmp_path: Path) 
 
     found = problems(tmp_path, "queues: q", flow=flow)
 
-    problem = "the catalogue of de lacks 'ringback.queue.welcome' and 35 more"
+    problem = "the catalogue of de lacks 'ringback.queue.welcome' and 39 more"
     assert found == [f"warning: {problem}, which waiting callers hear in English"]
 
 

@@ -14,6 +14,7 @@ from gateway.queues.signals import (
     CancelOffer,
     Claim,
     Dismiss,
+    HoldCallbacks,
     Joined,
     JoinFailed,
     Leave,
@@ -298,3 +299,19 @@ def test_a_claimed_callback_goes_out_of_its_turn() -> None:
     floor.tell(Claim("e2", "ann"))
     assert floor.see("e2").state is EntryState.CALLBACK_DIALING
     assert floor.order() == ["e1", "e2"]
+
+
+def test_held_callbacks_are_offered_to_nobody_until_they_are_released() -> None:
+    floor = FloorDriver()
+    floor.tell(HoldCallbacks())
+    floor.agent("ann")
+    floor.enqueue("later", callback=True)
+    floor.enqueue("e1")
+    assert floor.offers == [("e1", "ann")]
+    floor.accept("e1-1")
+    floor.end("e1", "ann")
+    assert floor.tell(Claim("later", "ann")) == ()
+    assert floor.order() == ["later"]
+
+    floor.tell(HoldCallbacks(held=False))
+    assert floor.offers == [("later", "ann")]
