@@ -32,6 +32,7 @@ from tests.load.measure import (
     setup_rate,
 )
 from tests.load.native import reference_millicores
+from tests.load.screens import Lead
 
 MODES: Final = ("music", "prompt", "pairs", "tap")
 GAP_CALLS: Final = 100
@@ -241,7 +242,7 @@ class Bench:
             table.add_row(line.what, str(line.count), *(f"{value:.1f}" for value in values))
         console.print(table)
 
-    def _keep(self, kind: str, line: MediaCost | Setup | Latency | screens.Lead) -> None:
+    def _keep(self, kind: str, line: MediaCost | Setup | Latency | Lead) -> None:
         self.found.setdefault(kind, []).append(asdict(line))
 
 
