@@ -25,7 +25,7 @@ help: ## this list
 
 run: ## start the node with the demo dialplan
 	@.ci/setup run
-	@exec $(BIN)/ringback run $(ARGS)
+	@exec $(BIN)/ringback run $(or $(ARGS),$(if $(wildcard ringback.toml),,--config gateway/web/demo/ringback.toml))
 
 test: ## every test but load, with real SIP peers on loopback
 	@.ci/setup test
@@ -55,6 +55,7 @@ soak: ## thousands of calls; memory, descriptors and threads must not grow
 fuzz: ## broken SIP and SDP against a running node
 	@.ci/setup test
 	@$(BIN)/python -m tests.load.fuzz $(ARGS)
+	@$(BIN)/python -m tests.load.openapi
 
 clean: ## forget what the targets above made here; ./var (calls, recordings) stays
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage \

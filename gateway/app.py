@@ -126,7 +126,7 @@ class _Node:
         overrides = await parts.calendar_overrides(settings)
         webhooks = await enter(durable.webhooks(settings, metrics))
         journal = await enter(durable.journal(settings, metrics, health, webhooks.wake))
-        envelopes = await enter(parts.handoffs(settings, webhooks.subscriptions, webhooks.wake))
+        envelopes = await enter(parts.handoffs(settings, webhooks.subscriptions, webhooks.wake, metrics))
         desks.handoffs.desk = envelopes
         desks.webhooks.desk = WebhookDesk(
             settings.webhooks.endpoints, webhooks.outbox, webhooks.wake, SystemClock(), settings.node.name
@@ -151,6 +151,7 @@ class _Node:
                 webhooks.subscriptions,
                 survey_links,
                 open_listener,
+                envelopes,
             )
         )
         services = parts.services(settings, engine, bridge, writer, metrics, overrides, centre, envelopes)
@@ -169,7 +170,7 @@ class _Node:
         )
         centre.door.browsers = await enter(
             parts.voice_endpoint(
-                settings, engine, bridge, switchboard.accept, metrics, desks.voice, envelopes.token_key
+                settings, engine, bridge, switchboard.accept, metrics, desks.voice, envelopes
             )
         )
         centre.door.dialler = sip
@@ -184,6 +185,9 @@ class _Node:
             dialplan=active.plan.version,
             clock=engine.stats().clock.scheduling,
         )
+        if settings.voice.sample_page:
+            base = f"http://localhost:{http_port}"
+            log.info("samples", app=f"{base}/demo/app/", crm=f"{base}/demo/crm/", agent=f"{base}/agent/")
         return cls(engine, centre, switchboard, journal.lost, health, metrics)
 
 

@@ -24,6 +24,7 @@ from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import RecordingFormat
 from gateway.errors import DialError, RingbackError
+from gateway.handoff.desk import HandoffDesk
 from gateway.queues.engine import QueueEngine
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.journal import Journal, JournalEvent, JournalKind
@@ -149,6 +150,7 @@ class ContactCentre:
     act: MakeActions
     plan: PlanInForce
     originations: Originations
+    metrics: Metrics
 
     @property
     def live_calls(self) -> LiveCalls:
@@ -205,12 +207,13 @@ async def contact_centre(
     subscriptions: Subscriptions | None = None,
     survey_links: SurveyLinks | None = None,
     open_listener: OpenListener | None = None,
+    envelopes: HandoffDesk | None = None,
 ) -> AsyncIterator[ContactCentre]:
     """Queues without a plan yet; `put_in_force` gives them one. Left, it ends whatever is still going on.
 
     `history`: the journal of before, for today's figures. `calendars`: those set by hand. `remains`: what the
     last run left open. `subscriptions`: what webhooks are told. `open_listener`: hears callers, where speech
-    is understood.
+    is understood. `envelopes`: what is known of customers.
     """
     loop = asyncio.get_running_loop()
     engine, bridge = media.engine, media.bridge
@@ -240,7 +243,7 @@ async def contact_centre(
             return player
 
         offers = await stack.enter_async_context(OfferDesk(runner, lines, open_player_to))
-        runner.observe(Journeys(offers).observe)
+        runner.observe(Journeys(offers, envelopes).observe)
         music = MusicOnHold(bridge, open_player, loop.time)
         stack.callback(music.close)
         by_pbx = settings.pbx.originates
@@ -287,6 +290,7 @@ async def contact_centre(
                     calendars=calendars,
                     open_player=open_player_to,
                     open_ear=lambda leg: AnswerEar(engine, bridge, leg.audio),
+                    envelopes=envelopes,
                     history=history,
                 )
             )
@@ -338,6 +342,7 @@ async def contact_centre(
             act=act,
             plan=plan,
             originations=originations,
+            metrics=metrics,
         )
         async with asyncio.TaskGroup() as tasks:
             background = [

@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -77,6 +77,10 @@ def _address(value: str) -> str:
     return str(ip_address(value))
 
 
+def _network(value: str) -> str:
+    return str(ip_network(value))
+
+
 def _hashed_key(value: str) -> str:
     if not _HASHED_KEY.fullmatch(value):
         # Without the value: who mistook the key for its hash mustn't find it in a log.
@@ -103,6 +107,7 @@ def _lower(names: tuple[str, ...]) -> tuple[str, ...]:
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0 takes any free port
 OptionalPort = Annotated[Port | None, BeforeValidator(_off_is_none)]
 Address = Annotated[str, AfterValidator(_address)]
+Network = Annotated[str, AfterValidator(_network)]
 HashedKey = Annotated[str, AfterValidator(_hashed_key)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Code = Annotated[Annotated[str, Field(pattern=r"^[0-9*#A-D]{1,8}$")] | None, BeforeValidator(_off_is_none)]
@@ -327,6 +332,14 @@ class HandoffSettings(Section):
     """How long a call from the number that was handed over finds the envelope; 0: never."""
     keep_days: int = Field(30, ge=1, le=3650)
     """How long envelopes are kept after they have expired."""
+    number_pools: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Numbers that lead here and are lent to one customer at a time, by the name of their pool."""
+    lend_s: float = Field(900.0, ge=60, le=86_400)
+    """How long a number is lent, if its envelope lives as long."""
+    trusted_peers: Annotated[tuple[Network, ...], BeforeValidator(_split_commas)] = ()
+    """Of PBXs, addresses and networks: their `X-Ringback-Handoff`, `User-to-User` and headers_in count."""
+    headers_in: Mapping[str, str] = Field(default_factory=dict, max_length=32)
+    """Headers of their INVITEs that become attributes: the header's name to the attribute's."""
 
     @model_validator(mode="after")
     def _keys_differ(self) -> Self:
@@ -334,6 +347,16 @@ class HandoffSettings(Section):
         if len(set(ids)) < len(ids):
             raise ValueError("app_keys has two keys of one id")
         return self
+
+    @field_validator("number_pools")
+    @classmethod
+    def _numbers_are_lent_once(cls, pools: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+        numbers = [re.sub(r"[^0-9]", "", number) for pool in pools.values() for number in pool]
+        if not all(pools.values()) or not all(numbers):
+            raise ValueError("each of number_pools has numbers, and they have digits")
+        if len(set(numbers)) < len(numbers):
+            raise ValueError("number_pools has a number twice")
+        return pools
 
 
 class WebhookEndpoint(Section):

@@ -21,6 +21,7 @@ from gateway.api.handoffs import HandoffSlot
 from gateway.api.pbx import PbxDesk
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk, ReportParts
+from gateway.api.samples import CRM, Samples
 from gateway.api.server import HttpServer
 from gateway.api.surveys import SurveySlot
 from gateway.api.voice import VoiceDesk
@@ -39,6 +40,7 @@ from gateway.dialplan.versions import Loaded, VersionStore
 from gateway.errors import StartupError
 from gateway.handoff.desk import HandoffDesk, HandoffRules
 from gateway.handoff.keyfile import secret_at
+from gateway.handoff.peers import TrustedPeers
 from gateway.handoff.telling import handoff_deliveries
 from gateway.handoff.tokens import TokenKey, TokenVerifier
 from gateway.queues.reports import thresholds_of
@@ -57,6 +59,7 @@ from gateway.switch.recording import recorded
 from gateway.switch.session import SwitchServices
 from gateway.switch.switchboard import Switchboard
 from gateway.webhooks.events import Subscriptions
+from gateway.webhooks.signing import key_of
 from gateway.webrtc.endpoint import WebRtcEndpoint
 from gateway.webrtc.leg import WebRtcLeg
 from gateway.webrtc.settings import TurnServer, WebRtcSettings
@@ -193,6 +196,7 @@ async def http_server(
         handoffs=desks.handoffs,
         pbx=desks.pbx,
         webhooks=desks.webhooks,
+        samples=_samples(settings),
         surveys=desks.surveys,
         origins=settings.http.origins,
     )
@@ -208,7 +212,7 @@ async def http_server(
 
 @asynccontextmanager
 async def handoffs(
-    settings: Settings, subscriptions: Subscriptions, delivering: Callable[[], None]
+    settings: Settings, subscriptions: Subscriptions, delivering: Callable[[], None], metrics: Metrics
 ) -> AsyncIterator[HandoffDesk]:
     """Envelopes, on connections that wait for the disk: what was handed over is kept; after `call_log`."""
     database = Database.open(settings.database_url, durable=True)
@@ -221,9 +225,11 @@ async def handoffs(
             pin_ttl=timedelta(seconds=settings.handoff.pin_ttl_s),
             ani_window=timedelta(seconds=settings.handoff.ani_window_s),
             retention=timedelta(days=settings.handoff.keep_days),
+            number_pools=settings.handoff.number_pools,
+            lend=timedelta(seconds=settings.handoff.lend_s),
         )
         store = HandoffStore(database, partial(handoff_deliveries, subscriptions), delivering)
-        desk = HandoffDesk(store, SystemClock(), secret, rules)
+        desk = HandoffDesk(store, SystemClock(), secret, rules, metrics.handed_over)
         try:
             async with background(desk.run()):
                 yield desk
@@ -231,6 +237,13 @@ async def handoffs(
             await desk.close()
     finally:
         await database.close()
+
+
+def _samples(settings: Settings) -> Samples:
+    crm = [endpoint for endpoint in settings.webhooks.endpoints if endpoint.name == CRM]
+    secrets = (secret.get_secret_value() for endpoint in crm for secret in endpoint.secrets)
+    plain = [secret for secret in secrets if not secret.startswith(("file:", "env:"))]
+    return Samples(settings.voice.sample_page, [key_of(secret) for secret in plain])
 
 
 def _keyring(settings: Settings) -> Keyring:
@@ -246,7 +259,7 @@ async def voice_endpoint(
     on_call: Callable[[WebRtcLeg], None],
     metrics: Metrics,
     desk: VoiceDesk,
-    handoff_key: TokenKey,
+    envelopes: HandoffDesk,
 ) -> AsyncIterator[WebRtcEndpoint]:
     """Calls from apps, as long as the block lasts; then `desk` refuses them."""
     clock = SystemClock()
@@ -259,8 +272,8 @@ async def voice_endpoint(
         epoch_s=lambda: clock.utc().timestamp(),
     )
     secret = settings.voice.app_secret
-    keys = [*_app_keys(settings), handoff_key]
-    desk.verifier = TokenVerifier(keys, lambda: clock.utc().timestamp())
+    keys = [*_app_keys(settings), envelopes.token_key]
+    desk.verifier = TokenVerifier(keys, lambda: clock.utc().timestamp(), envelopes.used_tokens)
     if secret is not None and settings.voice.sample_page:
         desk.sample_secret = secret.get_secret_value()
     async with endpoint:
@@ -391,6 +404,7 @@ def services(
         world=lambda: (centre.facts(), overrides.states()),
         live_calls=centre.live_calls,
         handoffs=envelopes,
+        peers=TrustedPeers(settings.handoff.trusted_peers, settings.handoff.headers_in),
     )
 
 

@@ -253,8 +253,22 @@ class Metrics:
         self.webhook_delivery = histogram(
             "webhook_delivery", "How long an endpoint took to answer.", "seconds", LATENCY_BUCKETS
         )
+        self.handoffs = counter("handoffs", "Context handed over and found, by how.", "channel", "result")
+        self.handoffs_shown = counter(
+            "handoff_shown_before_answer",
+            "Offers with context, by whether a desktop had it before the answer.",
+            "shown",
+        )
         self.draining = gauge("draining", "1 while the node refuses new calls because it is stopping.")
         self.node = Info("node", "What runs here.", namespace=NAMESPACE, registry=registry)
+
+    def handed_over(self, channel: str, result: str) -> None:
+        """Context came, or a call looked for it."""
+        self.handoffs.labels(channel, result).inc()
+
+    def handoff_shown(self, *, screened: bool) -> None:
+        """An agent answered an offer with context. `screened`: a desktop had been sent it."""
+        self.handoffs_shown.labels("yes" if screened else "no").inc()
 
     def recognised(self, outcome: str, recognition: Recognised | None, *, late_s: float) -> None:
         """An utterance: what became of it, and `late_s` after its end. None: nobody could say anything."""

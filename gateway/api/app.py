@@ -15,6 +15,7 @@ from gateway.api import callbacks as callback_routes
 from gateway.api import calls as call_routes
 from gateway.api import desktop as desktop_routes
 from gateway.api import dialplans as dialplan_routes
+from gateway.api import escalations as escalation_routes
 from gateway.api import handoffs as handoff_routes
 from gateway.api import health as health_routes
 from gateway.api import live as live_routes
@@ -24,6 +25,7 @@ from gateway.api import pbx as pbx_routes
 from gateway.api import queues as queue_routes
 from gateway.api import recordings as recording_routes
 from gateway.api import reports as report_routes
+from gateway.api import samples as sample_routes
 from gateway.api import surveys as survey_routes
 from gateway.api import voice as voice_routes
 from gateway.api import webhooks as webhook_routes
@@ -35,6 +37,7 @@ from gateway.api.limits import BodyLimit
 from gateway.api.pbx import PbxDesk
 from gateway.api.ports import FloorDesk
 from gateway.api.reports import ReportDesk
+from gateway.api.samples import Samples
 from gateway.api.sockets import Gate
 from gateway.api.surveys import SurveySlot
 from gateway.api.voice import VoiceDesk
@@ -60,6 +63,7 @@ def create_app(
     handoffs: HandoffSlot | None = None,
     pbx: PbxDesk | None = None,
     webhooks: WebhookSlot | None = None,
+    samples: Samples | None = None,
     surveys: SurveySlot | None = None,
     origins: Sequence[str] = (),
 ) -> FastAPI:
@@ -87,6 +91,7 @@ def create_app(
     app.include_router(report_routes.routes(reports or ReportDesk(), keyring))
     app.include_router(call_routes.routes(floor, keyring))
     app.include_router(handoff_routes.routes(handoffs or HandoffSlot(), keyring))
+    app.include_router(escalation_routes.routes(handoffs or HandoffSlot(), floor, keyring))
     app.include_router(survey_routes.routes(surveys or SurveySlot(), keyring))
     app.include_router(webhook_routes.routes(webhooks or WebhookSlot(), keyring))
     app.include_router(callback_routes.routes(floor, keyring))
@@ -97,6 +102,7 @@ def create_app(
     app.include_router(live_routes.routes(floor, gate))
     voice = voice or VoiceDesk()
     app.include_router(voice_routes.routes(voice, keyring, gate))
+    app.include_router(sample_routes.routes(samples or Samples(), handoffs or HandoffSlot()))
     app.include_router(web.routes(voice))
     app.add_middleware(BodyLimit)
     openapi.describe(app)

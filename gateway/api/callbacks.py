@@ -255,7 +255,7 @@ def _add_asking(router: APIRouter, desk: FloorDesk, anybody: Any) -> None:
                 try:
                     view, new = await floor.callbacks.request(_wish(request, holder))
                 except (NumberRefused, CallbackRefused) as refused:
-                    raise _problem(refused) from None
+                    raise refusal(refused) from None
                 earlier.value = view.callback.id
                 log.info("callback_requested", entry=view.callback.id, by=holder.name, new=new)
             else:
@@ -285,7 +285,7 @@ def _add_changing(router: APIRouter, desk: FloorDesk, anybody: Any) -> None:
         try:
             changed = await floor.callbacks.change(callback, number=wanted.number, at=at)
         except (NumberRefused, CallbackRefused) as refused:
-            raise _problem(refused) from None
+            raise refusal(refused) from None
         if not changed:
             _found(desk, callback)
             raise HTTPException(404, f"callback {callback} is over")
@@ -373,7 +373,7 @@ def _wish(request: CallbackRequest, holder: Holder) -> CallbackWish:
     )
 
 
-def _problem(refused: NumberRefused | CallbackRefused) -> HTTPException:
+def refusal(refused: NumberRefused | CallbackRefused) -> HTTPException:
     if isinstance(refused, NumberRefused):
         return HTTPException(422, f"the number can't be called back: {NUMBER_FAULTS[refused.fault]}")
     status, detail = FAULTS[refused.fault]

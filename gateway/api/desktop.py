@@ -161,7 +161,9 @@ class _Screen:
             except TimeoutError:
                 pass
             rung.clear()
-            self._show()
+            if (offer := self._show()) is not None:
+                await self._channel.flushed()
+                self._floor.offers.screened(offer)
 
     def _look(self) -> tuple[dict[str, Any], dict[str, Any] | None, dict[str, dict[str, Any]]]:
         queueing = self._floor.queueing
@@ -177,7 +179,8 @@ class _Screen:
             {view.id: CallFound.of(view, self._holder).model_dump(mode="json") for view in calls},
         )
 
-    def _show(self) -> None:
+    def _show(self) -> str | None:
+        """What has changed. The id of an offer that is new on it."""
         agent, offer, calls = self._look()
         put = self._channel.put
         before = self._offer_shown
@@ -195,6 +198,8 @@ class _Screen:
             if call_id not in calls:
                 put({"type": "call_ended", "call": call_id})
         self._agent_shown, self._offer_shown, self._calls_shown = agent, offer, calls
+        new = offer is not None and (before is None or before["id"] != offer["id"])
+        return str(offer["id"]) if offer is not None and new else None
 
     # ---- what it asks for
 

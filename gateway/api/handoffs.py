@@ -14,8 +14,9 @@ from pydantic import BaseModel, Field
 from gateway.api import auth
 from gateway.api.auth import Keyring, Role, requires
 from gateway.api.idempotency import Repeated
+from gateway.dialplan.faults import suggest
 from gateway.handoff.content import Content
-from gateway.handoff.desk import HandoffDesk, Kept, Opened, PinTaken
+from gateway.handoff.desk import HandoffDesk, Kept, NoNumberFree, NoSuchPool, Opened, PinTaken
 from gateway.handoff.envelope import Line, TooLarge
 from gateway.handoff.matching import Match, Matched
 from gateway.handoff.numbers import canonical
@@ -24,7 +25,7 @@ from gateway.storage.database import StorageError
 
 log = structlog.get_logger(__name__)
 
-_AWAY = "the database doesn't answer: the log says why"
+AWAY = "the database doesn't answer: the log says why"
 _AUDIENCES = {
     Role.APP: Audience.ADMIN,  # it is their own: they wrote it
     Role.AGENT: Audience.AGENT,
@@ -56,6 +57,14 @@ class HandoffRequest(Content):
         pattern=r"^\+?[0-9 ()./-]{3,32}$",
         description="A call from this number finds it for some minutes, without proving anything.",
     )
+    number_pool: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        examples=["web"],
+        description="Lend the customer a number of this pool, of their own for a while: whoever calls it is "
+        "taken for them, without having proved anything.",
+    )
 
 
 class HandedOver(BaseModel):
@@ -66,6 +75,8 @@ class HandedOver(BaseModel):
     expires_at: datetime
     pin: str | None = Field(None, examples=["471108"], description="Typed once, within its time.")
     pin_expires_at: datetime | None = None
+    lent_number: str | None = Field(None, examples=["+4930123459"], description="What to call, until then.")
+    lent_until: datetime | None = None
 
 
 class ChangeFound(BaseModel):
@@ -108,7 +119,7 @@ def routes(slot: HandoffSlot, keyring: Keyring) -> APIRouter:
                 raise HTTPException(404, f"there is no handoff '{handoff}'")
             changes = await desk.changes(handoff)
         except StorageError as error:
-            raise HTTPException(503, _AWAY) from error
+            raise HTTPException(503, AWAY) from error
         return HandoffFound(
             id=handoff,
             app=kept.app,
@@ -134,7 +145,11 @@ def _add_posting(router: APIRouter, slot: HandoffSlot, placer: Any) -> None:
         "gets the answer of the first one.",
         status_code=201,
         response_model=HandedOver,
-        responses={409: {"description": "The Idempotency-Key was used for another request."}},
+        responses={
+            409: {"description": "The Idempotency-Key was used for another request."},
+            413: {"description": "More than 32 KB."},
+            503: {"description": "Every number of the pool is lent, or the database doesn't answer."},
+        },
     )
     async def hand_over(
         request: HandoffRequest,
@@ -153,6 +168,8 @@ def _add_posting(router: APIRouter, slot: HandoffSlot, placer: Any) -> None:
             expires_at=opened.expires_at,
             pin=opened.pin or None,
             pin_expires_at=opened.pin_expires_at,
+            lent_number=opened.lent_number or None,
+            lent_until=opened.lent_until,
         )
         headers = {"location": f"/v1/handoffs/{opened.id}", "cache-control": "no-store"}
         return JSONResponse(body.model_dump(mode="json", exclude_none=True), 201, headers)
@@ -166,13 +183,16 @@ async def _hand_over(desk: HandoffDesk, request: HandoffRequest, app: str) -> Op
             ttl=timedelta(seconds=request.ttl_s),
             number=canonical(request.number or ""),
             pin=request.pin,
+            pool=request.number_pool,
         )
     except TooLarge as large:
         raise HTTPException(413, str(large)) from large
-    except PinTaken as taken:
+    except NoSuchPool as unknown:
+        raise HTTPException(422, f"{unknown}{suggest(unknown.pool, unknown.known)}") from unknown
+    except (PinTaken, NoNumberFree) as taken:
         raise HTTPException(503, str(taken)) from taken
     except StorageError as error:
-        raise HTTPException(503, _AWAY) from error
+        raise HTTPException(503, AWAY) from error
 
 
 def _context(kept: Kept, holder: auth.Holder, desk: HandoffDesk) -> dict[str, Any]:

@@ -66,6 +66,9 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+Note = Annotated[str, Field(max_length=1000, description="Shown to whoever takes the call next.")]
+
+
 class NoArguments(_Body):
     """An operation that needs nothing else."""
 
@@ -78,6 +81,7 @@ class MuteBody(_Body):
 
 class TransferBody(_Body):
     to: To = Field(examples=[{"kind": "agent", "name": "bob"}])
+    note: Note = ""
 
 
 class RequeueBody(_Body):
@@ -85,6 +89,7 @@ class RequeueBody(_Body):
         None, max_length=128, description="The same queue without it.", examples=["sales"]
     )
     priority: int | None = Field(None, ge=-1_000_000, le=1_000_000)
+    note: Note = ""
 
 
 class RecordBody(_Body):
@@ -211,10 +216,10 @@ def _dispatch(conversations: Conversations, call_id: str, operation: Operation, 
             return conversations.resume(call_id, by=by)
         case Mute(muted=muted):
             return conversations.mute(call_id, muted, by=by)
-        case Transfer(to=to):
-            return conversations.transfer(call_id, to.target(), by=by)
-        case Consult(to=to):
-            return conversations.consult(call_id, to.target(), by=by)
+        case Transfer(to=to, note=note):
+            return conversations.transfer(call_id, to.target(), by=by, note=note)
+        case Consult(to=to, note=note):
+            return conversations.consult(call_id, to.target(), by=by, note=note)
         case Alternate():
             return conversations.alternate(call_id, by=by)
         case Complete():
@@ -223,8 +228,8 @@ def _dispatch(conversations: Conversations, call_id: str, operation: Operation, 
             return conversations.conference(call_id, by=by)
         case Cancel():
             return conversations.cancel(call_id, by=by)
-        case Requeue(queue=queue, priority=priority):
-            return conversations.requeue(call_id, queue, priority, by=by)
+        case Requeue(queue=queue, priority=priority, note=note):
+            return conversations.requeue(call_id, queue, priority, by=by, note=note)
         case Record(action=action):
             return conversations.record(call_id, action, by=by)
         case Supervise(mode=mode, device=device):

@@ -158,6 +158,10 @@ class Offers(Protocol):
         """
         ...
 
+    def screened(self, offer: str) -> None:
+        """A desktop was sent this offer, with what is known of the caller."""
+        ...
+
     def desktop_opened(self, agent: str) -> None:
         """A desktop of this agent has connected; there may be several."""
         ...
@@ -266,11 +270,11 @@ class Conversations(Protocol):
     async def hold(self, call_id: str, *, by: str) -> None: ...
     async def resume(self, call_id: str, *, by: str) -> None: ...
     async def mute(self, call_id: str, muted: bool, *, by: str) -> None: ...
-    async def transfer(self, call_id: str, target: Target, *, by: str) -> None:
+    async def transfer(self, call_id: str, target: Target, *, by: str, note: str = "") -> None:
         """Blind."""
         ...
 
-    async def consult(self, call_id: str, target: Target, *, by: str) -> None:
+    async def consult(self, call_id: str, target: Target, *, by: str, note: str = "") -> None:
         """Hold the caller and ring somebody; then complete, conference or cancel."""
         ...
 
@@ -284,7 +288,9 @@ class Conversations(Protocol):
         """End the consultation and return to the caller."""
         ...
 
-    async def requeue(self, call_id: str, queue: str | None, priority: int | None, *, by: str) -> None:
+    async def requeue(
+        self, call_id: str, queue: str | None, priority: int | None, *, by: str, note: str = ""
+    ) -> None:
         """Back to the queue (None: the same) at the place that the enqueue time gives."""
         ...
 

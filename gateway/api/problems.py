@@ -6,6 +6,7 @@ wrong inside is in the log; a client sees only that it did.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -52,6 +53,10 @@ class ProblemResponse(JSONResponse):
         if detail:
             problem["detail"] = detail
         super().__init__({**problem, **members}, status, headers)
+
+    def render(self, content: Any) -> bytes:
+        # What was wrong may be named by a stranger's half a character, which UTF-8 hasn't.
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def install(app: FastAPI) -> None:

@@ -128,14 +128,14 @@ async def _begin(socket: WebSocket, desk: VoiceDesk, keyring: Keyring) -> tuple[
         if session is None:
             raise Refused(CLOSE_GONE, "session_gone", "that session is over: begin another")
         return session, hello
-    subject = _subject(hello.token, desk, keyring)
+    subject = await _subject(hello.token, desk, keyring)
     try:
         return desk.endpoint.open_session(subject), hello
     except TooManySessions as full:
         raise Refused(CLOSE_FULL, "too_many_sessions", str(full)) from full
 
 
-def _subject(token: str | None, desk: VoiceDesk, keyring: Keyring) -> Subject:
+async def _subject(token: str | None, desk: VoiceDesk, keyring: Keyring) -> Subject:
     """Whose token it is: an app's, signed, or an API key of the node's."""
     if not token:
         raise Refused(CLOSE_UNAUTHORISED, "no_token", "hello takes a token, or a session to resume")
@@ -149,7 +149,7 @@ def _subject(token: str | None, desk: VoiceDesk, keyring: Keyring) -> Subject:
             CLOSE_UNAUTHORISED, "no_app_secret", "this node takes no tokens: voice.app_secret isn't set"
         )
     try:
-        claims = desk.verifier.redeem(token)
+        claims = await desk.verifier.redeem(token)
     except TokenRefused as refused:
         raise Refused(CLOSE_UNAUTHORISED, f"token_{refused.code}", str(refused)) from refused
     party = Party(claims.number or claims.subject, claims.name)

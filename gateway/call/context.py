@@ -23,6 +23,19 @@ def context_of(leg: object) -> Mapping[str, Any]:
     return leg.context if isinstance(leg, HasContext) else {}
 
 
+@runtime_checkable
+class HasSource(Protocol):
+    """A leg that says which address its INVITE came from."""
+
+    @property
+    def source(self) -> str: ...
+
+
+def source_of(leg: object) -> str:
+    """The IP address that a call came from; "" where none is known, or it means nothing."""
+    return leg.source if isinstance(leg, HasSource) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Introduction:
     """What an app's server has signed of its caller.

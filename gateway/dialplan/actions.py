@@ -98,6 +98,7 @@ def _lookup(node: LookupNode, turn: Turn) -> LookupRequest:
         node.timeout_s,
         node.retries,
         node.cache_s,
+        node.envelope,
     )
 
 

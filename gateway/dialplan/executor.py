@@ -217,7 +217,7 @@ class Executor:
             self.post(Performed(action, "error"))
         else:
             done = Redirected(action, outcome.flow) if outcome.flow else None
-            self.post(done or Performed(action, outcome.label, outcome.value))
+            self.post(done or Performed(action, outcome.label, outcome.value, outcome.context))
 
     async def _give_up(self, fault: Exception) -> None:
         self._log.error(

@@ -257,8 +257,9 @@ class _Turn(Hearing):
         if isinstance(node, LookupNode | RecordNode) and event.outcome == "next" and node.into is not None:
             self.remember({node.into: kept(node.into, event.value)})
         known = {exit_.label for exit_ in EXITS[type(node)]}
-        if isinstance(node, ContextNode) and event.outcome == "next" and isinstance(event.value, dict):
-            self.state = replace(self.state, facts=with_context(self.state.facts, event.value))
+        context = event.value if isinstance(node, ContextNode) else event.context
+        if event.outcome == "next" and isinstance(context, dict):
+            self.state = replace(self.state, facts=with_context(self.state.facts, context))
         # Whatever a port makes up, the plan has these branches, and the metrics these labels.
         self._leave(event.outcome if event.outcome in known else "error")
 

@@ -188,6 +188,7 @@ NODE_KINDS: Final[Mapping[str, NodeKind]] = MappingProxyType(
                 "timeout": key.duration("for all tries together", 4.0, 0.1, 30),
                 "retries": key.count("tries after the first that failed", 1, 5),
                 "cache": key.duration("how long an answer is kept for equal questions", 0.0, 0.0, 86_400),
+                "envelope": key.flag("the answer is what the agent will see of the caller", default=False),
             },
         ),
         "queue": _kind(

@@ -198,6 +198,7 @@ class LookupNode:
 
     `timeout_s` is for all tries together. `headers` and `secrets`: header name to its value, or to the name
     of a secret that the configuration holds. `cache_s`: how long an equal question needn't be asked again.
+    `envelope`: the answer goes into the caller's envelope too.
     """
 
     name: str
@@ -211,6 +212,7 @@ class LookupNode:
     timeout_s: float = 4.0
     retries: int = 1
     cache_s: float = 0.0
+    envelope: bool = False
     exits: Exits = field(default_factory=dict)
 
 

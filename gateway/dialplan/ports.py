@@ -104,12 +104,14 @@ class PromptSource(Protocol):
 class Outcome:
     """How an action came out: an exit of its node (`exits.EXITS`), and what it brought, as plain JSON.
 
-    `flow`: the call goes on at the beginning of this flow instead, because an agent sent it there.
+    `flow`: the call goes on at the beginning of this flow instead, because an agent sent it there. `context`:
+    what is known of the caller now, if that has changed.
     """
 
     label: str
     value: Any = None
     flow: str = ""
+    context: Mapping[str, Any] | None = None
 
 
 class Keys(Protocol):

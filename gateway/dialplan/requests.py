@@ -28,6 +28,7 @@ class LookupRequest:
     timeout_s: float = 4.0
     retries: int = 1
     cache_s: float = 0.0
+    envelope: bool = False
 
 
 @dataclass(frozen=True, slots=True)

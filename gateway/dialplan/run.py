@@ -228,11 +228,14 @@ class HearingFailed:
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """The action of this number is over. `outcome`: an exit of its node; `value`: plain JSON."""
+    """The action of this number is over. `outcome`: an exit of its node; `value`: plain JSON; `context`: what
+    is known of the caller now, if that has changed.
+    """
 
     action: int
     outcome: str
     value: Any = None
+    context: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

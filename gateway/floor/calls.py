@@ -25,6 +25,7 @@ from gateway.call.cause import Cause
 from gateway.centre import ContactCentre
 from gateway.errors import DialError, WrongState
 from gateway.floor.records import RecordLink
+from gateway.handoff.envelope import StepKind
 from gateway.queues.journal import JournalKind
 from gateway.switch import conversation_ends as ends
 from gateway.switch import live_calls as live
@@ -65,11 +66,21 @@ class LiveConversations:
         party = conversation.party_of(by) or Party.AGENT
         (conversation.mute if muted else conversation.unmute)(party)
 
-    async def transfer(self, call_id: str, target: Target, *, by: str) -> None:
-        self._talking(call_id).transfer(self._target(target), by=by)
+    def _pass_on(self, call_id: str, note: str, by: str) -> None:
+        """What the agent says of the caller, for whoever takes them next: before anybody's phone rings."""
+        call = self._centre.live_calls.find(call_id)
+        if note and call is not None and call.envelope is not None:
+            call.envelope.walk(StepKind.NOTE, note, source=f"agent:{by}", what="passed_on")
 
-    async def consult(self, call_id: str, target: Target, *, by: str) -> None:
-        self._talking(call_id).consult(self._target(target), by=by)
+    async def transfer(self, call_id: str, target: Target, *, by: str, note: str = "") -> None:
+        conversation, to = self._talking(call_id), self._target(target)
+        self._pass_on(call_id, note, by)
+        conversation.transfer(to, note=note, by=by)
+
+    async def consult(self, call_id: str, target: Target, *, by: str, note: str = "") -> None:
+        conversation, to = self._talking(call_id), self._target(target)
+        self._pass_on(call_id, note, by)
+        conversation.consult(to, note=note, by=by)
 
     async def alternate(self, call_id: str, *, by: str) -> None:
         self._talking(call_id).alternate(by=by)
@@ -83,11 +94,14 @@ class LiveConversations:
     async def cancel(self, call_id: str, *, by: str) -> None:
         self._talking(call_id).cancel(by=by)
 
-    async def requeue(self, call_id: str, queue: str | None, priority: int | None, *, by: str) -> None:
+    async def requeue(
+        self, call_id: str, queue: str | None, priority: int | None, *, by: str, note: str = ""
+    ) -> None:
         conversation = self._talking(call_id)
         if queue is not None and self._centre.runner.queue(queue) is None:
             raise UnusableTarget(f"there is no queue {queue}")
-        conversation.requeue(queue=queue, priority=priority, by=by)
+        self._pass_on(call_id, note, by)
+        conversation.requeue(queue=queue, priority=priority, note=note, by=by)
 
     async def record(self, call_id: str, action: RecordingAction, *, by: str) -> None:
         recording = self._talking(call_id).recording

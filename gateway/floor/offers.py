@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, OrderedDict
+from contextlib import suppress
 from typing import Final
 
 from gateway.api.ports import OfferView
@@ -13,6 +15,8 @@ from gateway.queues.signals import SetReachable
 from gateway.switch.offers import OfferShown, OfferStage
 
 REMEMBERED: Final = 1000
+SCREEN_LIMIT_S: Final = 0.3
+"""How long a phone waits for the desktop beside it, so that the agent knows who calls before they hear it."""
 
 
 class AgentOffers:
@@ -24,7 +28,9 @@ class AgentOffers:
         self._open: dict[str, OfferShown] = {}  # by agent
         self._outcomes: OrderedDict[str, str] = OrderedDict()
         self._desktops: Counter[str] = Counter()
+        self._screens: dict[str, asyncio.Event] = {}  # set when a desktop was sent the offer
         self._desk.watch(self._shown)
+        self._desk.before_ringing(self._until_screened)
 
     def offer(self, agent: str) -> OfferView | None:
         shown = self._open.get(agent)
@@ -58,6 +64,16 @@ class AgentOffers:
     def outcome(self, offer: str) -> str:
         return self._outcomes.get(offer, "")
 
+    def screened(self, offer: str) -> None:
+        if (screen := self._screens.get(offer)) is not None:
+            screen.set()
+
+    async def _until_screened(self, offer: str, agent: str) -> None:
+        if self._desktops[agent] and (screen := self._screens.get(offer)) is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SCREEN_LIMIT_S):
+                    await screen.wait()
+
     def desktop_opened(self, agent: str) -> None:
         self._desktops[agent] += 1
         if self._browser_only(agent) and self._desktops[agent] == 1:
@@ -83,6 +99,7 @@ class AgentOffers:
 
     def _shown(self, shown: OfferShown) -> None:
         known = self._open.get(shown.agent)
+        self._count(shown)
         if shown.stage is OfferStage.OVER:
             if known is not None and known.offer == shown.offer:  # not the one that has come since
                 del self._open[shown.agent]
@@ -91,3 +108,13 @@ class AgentOffers:
                 self._outcomes.popitem(last=False)
         else:
             self._open[shown.agent] = shown
+
+    def _count(self, shown: OfferShown) -> None:
+        """Whether what is known of the caller was on a screen when the agent answered."""
+        if shown.stage is OfferStage.RINGING:
+            self._screens.setdefault(shown.offer, asyncio.Event())
+        elif shown.stage is OfferStage.OVER:
+            self._screens.pop(shown.offer, None)
+        elif shown.stage is OfferStage.ANSWERED and shown.context:
+            screen = self._screens.get(shown.offer)
+            self._centre.metrics.handoff_shown(screened=screen is not None and screen.is_set())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -26,18 +26,45 @@ def arriving(
     id: str,
     now: datetime,
     expires_at: datetime,
+    source: str = "page",
+    channel: str = "app",
 ) -> tuple[Envelope, tuple[str, ...]]:
     """The envelope, and the names of what couldn't be taken into it.
 
-    `said`: what the page said, with what was signed over it. Members that an envelope has a place for go
-    there, the others become attributes. What is wrong is left out and named: a call isn't lost for it.
+    `said`: what `source` said (the page, or a PBX), with what was signed over it. Members that an envelope
+    has a place for go there, the others become attributes. What is wrong is left out and named: a call isn't
+    lost for it.
     """
     signed = {} if introduction is None else introduction.context
+    fields, attributes, refused = sorted_out(said, vouched=signed)
+    if introduction is not None:
+        customer = {"id": introduction.subject[:256]}
+        if introduction.name:
+            customer["name"] = introduction.name[:256]
+        fields["customer"] = {**fields.get("customer", {}), **customer}
+    fields.setdefault("channel", channel)
+    source = source if introduction is None else f"app:{introduction.app or 'node'}"
+    try:
+        content = Content.model_validate({**fields, "attributes": attributes})
+        return sealed(content, id=id, source=source, now=now, expires_at=expires_at), tuple(refused)
+    except (TooLarge, ValidationError):
+        least = Content.model_validate({"customer": fields.get("customer", {}), "channel": channel})
+        envelope = sealed(least, id=id, source=source, now=now, expires_at=expires_at)
+        return envelope, tuple(said)
+
+
+def sorted_out(
+    said: Mapping[str, Any], *, vouched: Container[str]
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Members of an envelope, attributes, and the names of what is neither.
+
+    `vouched`: names of what somebody whose word counts has said.
+    """
     fields: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     refused: list[str] = []
     for name, value in said.items():
-        if name in _VOUCHED and name not in signed:
+        if name in _VOUCHED and name not in vouched:
             refused.append(name)
         elif name in _FIELDS:
             if _fits({name: value}):
@@ -48,20 +75,7 @@ def arriving(
             attributes[name] = value
         else:
             refused.append(name)
-    if introduction is not None:
-        customer = {"id": introduction.subject[:256]}
-        if introduction.name:
-            customer["name"] = introduction.name[:256]
-        fields["customer"] = {**fields.get("customer", {}), **customer}
-    fields.setdefault("channel", "app")
-    source = "page" if introduction is None else f"app:{introduction.app or 'node'}"
-    try:
-        content = Content.model_validate({**fields, "attributes": attributes})
-        return sealed(content, id=id, source=source, now=now, expires_at=expires_at), tuple(refused)
-    except (TooLarge, ValidationError):
-        least = Content.model_validate({"customer": fields.get("customer", {}), "channel": "app"})
-        envelope = sealed(least, id=id, source=source, now=now, expires_at=expires_at)
-        return envelope, tuple(said)
+    return fields, attributes, refused
 
 
 def _fits(fields: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -25,7 +25,8 @@ from gateway.handoff.content import Content, sealed
 from gateway.handoff.envelope import Envelope
 from gateway.handoff.guard import PinGuard
 from gateway.handoff.looking_back import key_of, last_contact
-from gateway.handoff.tokens import TokenKey, sign_handoff
+from gateway.handoff.numbers import canonical
+from gateway.handoff.tokens import TokenKey, UsedTokens, sign_handoff
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,22 @@ TOKEN_KEY_ID: Final = "ringback-handoff"  # noqa: S105  # a key's name
 
 class PinTaken(RingbackError):
     """Another envelope has this PIN at this moment."""
+
+
+class NoNumberFree(RingbackError):
+    """Every number of the pool is lent."""
+
+    def __init__(self, numbers: int) -> None:
+        super().__init__(f"all {numbers} numbers of the pool are lent: try again in a while")
+
+
+class NoSuchPool(RingbackError):
+    """A pool of numbers that the configuration hasn't; `pool` is what was asked for, `known` what it has."""
+
+    def __init__(self, pool: str, known: Collection[str]) -> None:
+        super().__init__(f"there is no pool of numbers '{pool}'")
+        self.pool = pool
+        self.known = known
 
 
 class ChangedMeanwhile(RingbackError):
@@ -73,23 +90,41 @@ class Opened:
     expires_at: datetime
     pin: str = field(default="", repr=False)
     pin_expires_at: datetime | None = None
+    lent_number: str = ""
+    lent_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lending:
+    """One of `numbers` (canonical) is to be lent, until then."""
+
+    numbers: Sequence[str]
+    until: datetime
 
 
 class Shelf(Protocol):
     """Where envelopes are kept: `gateway.storage.handoffs.HandoffStore` is one."""
 
     async def add(
-        self, kept: Kept, *, pin: str | None, pin_until: datetime | None, change: Change
-    ) -> None: ...
+        self,
+        kept: Kept,
+        *,
+        pin: str | None,
+        pin_until: datetime | None,
+        change: Change,
+        lending: Lending | None = None,
+    ) -> str: ...
     async def get(self, handoff: str) -> Kept | None: ...
     async def take_pin(self, pin: str, change: Change) -> Kept | None: ...
     async def newest_of_number(self, number: str, since: datetime, now: datetime) -> Kept | None: ...
+    async def borrower_of(self, number: str, now: datetime) -> Kept | None: ...
     async def latest_of(self, customer: str, but: str) -> Sequence[Kept]: ...
     async def change(
         self, handoff: str, apply: Callable[[Envelope], Envelope], change: Change
     ) -> Envelope | None: ...
     async def changes(self, handoff: str) -> Sequence[Change]: ...
     async def forget(self, before: datetime) -> int: ...
+    async def use_token(self, token_id: str, until: datetime, now: datetime) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +135,12 @@ class HandoffRules:
     pin_ttl: timedelta = timedelta(minutes=15)
     ani_window: timedelta = timedelta(minutes=10)
     retention: timedelta = timedelta(days=30)
+    number_pools: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    lend: timedelta = timedelta(minutes=15)
+
+
+Count = Callable[[str, str], None]
+"""Told of each handoff: by which way (a value of Match, or "api"), and what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +159,22 @@ class HandoffDesk:
     `run` writes changes until it is cancelled; `close` writes what is left.
     """
 
-    def __init__(self, shelf: Shelf, clock: Clock, secret: str, rules: HandoffRules | None = None) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        clock: Clock,
+        secret: str,
+        rules: HandoffRules | None = None,
+        count: Count = lambda _channel, _result: None,
+    ) -> None:
         self._shelf = shelf
+        self.count = count
         self._clock = clock
         self._secret = secret
         self.rules = rules or HandoffRules()
+        self._written = {  # numbers of the pools, as the operator writes them
+            canonical(number): number for pool in self.rules.number_pools.values() for number in pool
+        }
         self._guard = PinGuard()
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._forgotten_at = clock.now() - HOUSEKEEPING_S
@@ -132,36 +184,67 @@ class HandoffDesk:
         """What verifies the tokens that this desk gives out."""
         return TokenKey(TOKEN_KEY_ID, "HS256", self._secret)
 
+    @property
+    def used_tokens(self) -> UsedTokens:
+        """What remembers, for every node, which tokens were used."""
+        return self._shelf
+
     def utc(self) -> datetime:
         return self._clock.utc()
 
     # ---- in
 
     async def hand_over(
-        self, content: Content, *, app: str, ttl: timedelta, number: str = "", pin: bool = False
+        self,
+        content: Content,
+        *,
+        app: str,
+        ttl: timedelta,
+        number: str = "",
+        pin: bool = False,
+        pool: str | None = None,
     ) -> Opened:
-        """On disk when it returns. Raises envelope.TooLarge, and what the shelf raises."""
+        """On disk when it returns. `pool`: lend a number of it.
+
+        Raises envelope.TooLarge, NoSuchPool, NoNumberFree, and what the shelf raises.
+        """
         now = self.utc()
+        lending = None if pool is None else self._lending(pool, min(now + ttl, now + self.rules.lend))
         expires_at = now + ttl
         envelope = sealed(content, id=uuid4().hex, source=f"app:{app}", now=now, expires_at=expires_at)
         kept = Kept(envelope, app, number, expires_at)
-        change = Change(now, f"app:{app}", "handed_over", {"pin": pin, "number": bool(number)})
+        change = Change(
+            now, f"app:{app}", "handed_over", {"pin": pin, "number": bool(number), "pool": pool or ""}
+        )
         token = sign_handoff(
             self._secret, TOKEN_KEY_ID, handoff=envelope.id, subject=envelope.customer_id or envelope.id,
             name=_fact(envelope, "name"), issued_at=now, expires_at=expires_at,
         )  # fmt: skip
-        if not pin:
-            await self._shelf.add(kept, pin=None, pin_until=None, change=change)
-            return Opened(envelope.id, token, expires_at)
-        until = min(expires_at, now + self.rules.pin_ttl)
+        pin_until = min(expires_at, now + self.rules.pin_ttl) if pin else None
         for _ in range(PIN_ATTEMPTS):
-            digits = "".join(secrets.choice("0123456789") for _ in range(self.rules.pin_digits))
+            digits = self._new_pin() if pin else ""
+            hashed = self._hash(digits) if pin else None
             try:
-                await self._shelf.add(kept, pin=self._hash(digits), pin_until=until, change=change)
-            except PinTaken:
+                lent = await self._shelf.add(
+                    kept, pin=hashed, pin_until=pin_until, change=change, lending=lending
+                )
+            except PinTaken:  # or the number, by another node in the same moment
                 continue
-            return Opened(envelope.id, token, expires_at, digits, until)
+            until = None if lending is None else lending.until
+            self.count("api", "handed_over")
+            return Opened(
+                envelope.id, token, expires_at, digits, pin_until, self._written.get(lent, lent), until
+            )
         raise PinTaken("every PIN is taken: make handoff.pin_digits longer")
+
+    def _lending(self, pool: str, until: datetime) -> Lending:
+        numbers = self.rules.number_pools.get(pool)
+        if numbers is None:
+            raise NoSuchPool(pool, self.rules.number_pools)
+        return Lending([canonical(number) for number in numbers], until)
+
+    def _new_pin(self) -> str:
+        return "".join(secrets.choice("0123456789") for _ in range(self.rules.pin_digits))
 
     def begin(self, envelope: Envelope, *, by: str) -> None:
         """Keep an envelope that began with a call: soon, and before its changes. Returns at once."""
@@ -176,22 +259,41 @@ class HandoffDesk:
     async def changes(self, handoff: str) -> Sequence[Change]:
         return await self._shelf.changes(handoff)
 
-    async def by_id(self, handoff: str) -> Envelope | None:
-        """None for one that has expired, too."""
+    async def by_id(
+        self, handoff: str, *, by: str = "", call_id: str = "", app: str | None = None
+    ) -> Envelope | None:
+        """None for one that has expired, too, or isn't `app`'s. `by`: the way it was named, to be noted."""
         kept = await self._shelf.get(handoff)
-        return None if kept is None or kept.expires_at <= self.utc() else kept.envelope
+        if kept is None or kept.expires_at <= self.utc():
+            found = "unknown" if kept is None else "expired"
+        elif app is not None and kept.app != app:
+            found = "of_another_app"
+        else:
+            return self._matched(kept.envelope, by, call_id) if by else kept.envelope
+        if by:
+            log.warning("handoff_not_found", handoff=handoff, by=by, reason=found, call_id=call_id)
+            self.count(by, found)
+        return None
+
+    def _matched(self, envelope: Envelope, by: str, call_id: str) -> Envelope:
+        self.note(envelope.id, Change(self.utc(), f"call:{call_id}", "matched", {"by": by}))
+        self.count(by, "matched")
+        return envelope
 
     async def by_pin(self, digits: str, *, caller: str, call_id: str) -> Envelope | None:
         """The envelope whose PIN was typed, once. None for a wrong, used or old one, and for who guesses."""
         now = self._clock.now()
         if not self._guard.allows(caller or call_id, now):
             log.warning("pin_guessing", call_id=call_id)
+            self.count("pin", "refused")
             return None
         change = Change(self.utc(), f"call:{call_id}", "matched", {"by": "pin"})
         kept = await self._shelf.take_pin(self._hash(digits), change)
         if kept is None:
             self._guard.missed(caller or call_id, now)
+            self.count("pin", "unknown")
             return None
+        self.count("pin", "matched")
         return kept.envelope
 
     async def by_number(self, number: str, *, call_id: str) -> Envelope | None:
@@ -202,8 +304,18 @@ class HandoffDesk:
         kept = await self._shelf.newest_of_number(number, now - self.rules.ani_window, now)
         if kept is None:
             return None
-        self.note(kept.envelope.id, Change(now, f"call:{call_id}", "matched", {"by": "ani"}))
-        return kept.envelope
+        return self._matched(kept.envelope, "ani", call_id)
+
+    async def by_dialled(self, number: str, *, call_id: str) -> Envelope | None:
+        """What the number that was dialled is lent to."""
+        if (dialled := canonical(number)) not in self._written:
+            return None
+        now = self.utc()
+        kept = await self._shelf.borrower_of(dialled, now)
+        if kept is None:
+            self.count("dnis", "unknown")
+            return None
+        return self._matched(kept.envelope, "dnis", call_id)
 
     async def last_contact(self, envelope: Envelope) -> dict[str, Any] | None:
         """What came of the last time that somebody talked with this customer (`looking_back`)."""

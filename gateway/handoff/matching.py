@@ -19,6 +19,7 @@ class Match(Enum):
     PIN = "pin"  # a one-time PIN, typed
     TRUSTED_HEADER = "trusted_header"  # the envelope's id, from a PBX that we trust
     DNIS = "dnis"  # they called the number that was given to them alone
+    LOOKUP = "lookup"  # another system of ours said so, when a plan asked it
     CALLBACK = "callback"  # we called the number that belongs to it
     ANI = "ani"  # they call from its number, as the network says: anybody can have it say so
     MENU = "menu"  # the menu wrote it, of what the caller said
@@ -30,6 +31,8 @@ CEILINGS: Final[Mapping[Match, Level]] = MappingProxyType(
         Match.TRUSTED_HEADER: Level.STRONG,
         # Whoever has the PIN was in the app, or looks over a shoulder: one factor, whatever the app had.
         Match.PIN: Level.SINGLE,
+        # It can check what a caller typed or said, and that is one factor.
+        Match.LOOKUP: Level.SINGLE,
         Match.DNIS: Level.CLAIMED,
         Match.CALLBACK: Level.CLAIMED,
         Match.ANI: Level.CLAIMED,

@@ -42,7 +42,7 @@ def merged(here: Envelope, came: Envelope) -> Envelope:
         update={
             "customer": _newest(here.customer, came.customer),
             "authentication": (
-                _stronger(here.authentication, came.authentication)
+                stronger(here.authentication, came.authentication)
                 if here.customer_id and here.customer_id == came.customer_id
                 else came.authentication
             ),
@@ -88,7 +88,7 @@ def _higher(one: F | None, other: F | None) -> F | None:
     return one if one.value > other.value else other
 
 
-def _stronger(one: Authentication | None, other: Authentication | None) -> Authentication | None:
+def stronger(one: Authentication | None, other: Authentication | None) -> Authentication | None:
     """The one that proves more; of equals the one that holds longer."""
     if one is None or other is None:
         return one or other

@@ -9,12 +9,13 @@ A token says who calls and what they may call; it lives for minutes and opens on
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, Protocol
 from uuid import uuid4
 
 import jwt
@@ -30,7 +31,14 @@ REQUIRED: Final = ("sub", "aud", "iat", "exp", "jti")
 Algorithm = Literal["HS256", "EdDSA"]
 
 RefusalCode = Literal[
-    "malformed", "unknown_key", "bad_signature", "wrong_audience", "expired", "not_yet", "replayed", "busy"
+    "malformed",
+    "unknown_key",
+    "bad_signature",
+    "wrong_audience",
+    "expired",
+    "not_yet",
+    "replayed",
+    "unavailable",
 ]
 
 
@@ -72,24 +80,52 @@ class Claims:
     app: str | None = None
 
 
-class TokenVerifier:
-    """Accepts each token once. `epoch_s`: seconds since 1970, now."""
+class UsedTokens(Protocol):
+    """Where the ids of used tokens are kept; `gateway.storage.handoffs.HandoffStore` is one for all nodes."""
 
-    def __init__(self, keys: Sequence[TokenKey], epoch_s: Callable[[], float]) -> None:
+    async def use_token(self, token_id: str, until: datetime, now: datetime) -> bool:
+        """Keep it until then. False when it was used before. Raises RingbackError when nobody can say."""
+        ...
+
+
+class TokenMemory:
+    """Used tokens of one process, forgotten when it ends: for a node without a database, and for tests."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+        self._expiries: list[tuple[datetime, str]] = []  # a heap: what may be forgotten next
+
+    async def use_token(self, token_id: str, until: datetime, now: datetime) -> bool:
+        while self._expiries and self._expiries[0][0] < now:
+            self._used.discard(heapq.heappop(self._expiries)[1])
+        if token_id in self._used:
+            return False
+        if len(self._used) >= MAX_REMEMBERED:
+            raise RingbackError("too many tokens are in use")
+        self._used.add(token_id)
+        heapq.heappush(self._expiries, (until, token_id))
+        return True
+
+
+class TokenVerifier:
+    """Accepts each token once. `epoch_s`: seconds since 1970, now. `used`: who remembers."""
+
+    def __init__(
+        self, keys: Sequence[TokenKey], epoch_s: Callable[[], float], used: UsedTokens | None = None
+    ) -> None:
         self._keys = {key.id: key for key in keys}
         self._epoch_s = epoch_s
-        self._used: set[str] = set()
-        self._expiries: list[tuple[float, str]] = []  # a heap: what may be forgotten next
+        self._used = used or TokenMemory()
 
     def __bool__(self) -> bool:
         return bool(self._keys)
 
-    def redeem(self, token: str) -> Claims:
-        """The claims of a token that nobody has used. Raises TokenRefused."""
+    async def redeem(self, token: str) -> Claims:
+        """The claims of a token that nobody has used, on whichever node. Raises TokenRefused."""
         key = self._key_of(token)
         payload = self._decode(token, key)
         claims = _claims(payload, key.app)
-        self._use(str(payload["jti"]), float(payload["exp"]))
+        await self._use(key, str(payload["jti"]), float(payload["exp"]))
         return claims
 
     def _decode(self, token: str, key: TokenKey) -> dict[str, Any]:
@@ -140,16 +176,20 @@ class TokenVerifier:
             raise TokenRefused("unknown_key", "no key of that name is known here")
         return key
 
-    def _use(self, token_id: str, expires_s: float) -> None:
-        now = self._epoch_s()
-        while self._expiries and self._expiries[0][0] < now - LEEWAY_S:
-            self._used.discard(heapq.heappop(self._expiries)[1])
-        if token_id in self._used:
+    async def _use(self, key: TokenKey, token_id: str, expires_s: float) -> None:
+        # Of one app's keys together: no app can use up another's ids, and a changed key opens nothing.
+        whose = key.id if key.app is None else key.app
+        mine = hashlib.sha256(f"{whose}\0{token_id}".encode()).hexdigest()
+        until, now = (datetime.fromtimestamp(at_s, UTC) for at_s in (expires_s + LEEWAY_S, self._epoch_s()))
+        try:
+            unused = await self._used.use_token(mine, until, now)
+        except RingbackError as error:
+            # Whoever can't be asked hasn't said that it is new.
+            raise TokenRefused(
+                "unavailable", "whether the token was used can't be seen: try again"
+            ) from error
+        if not unused:
             raise TokenRefused("replayed", "the token was used already: ask the app's server for another")
-        if len(self._used) >= MAX_REMEMBERED:
-            raise TokenRefused("busy", "too many tokens are in use: try again later")
-        self._used.add(token_id)
-        heapq.heappush(self._expiries, (expires_s + LEEWAY_S, token_id))
 
 
 def _claims(payload: Mapping[str, Any], app: str | None) -> Claims:

@@ -59,13 +59,13 @@ class Listening:
 class _Account(pj.Account):
     """Receives INVITEs. Lives on the owner thread."""
 
-    def __init__(self, receive: Callable[[int, str], None]) -> None:
+    def __init__(self, receive: Callable[[int, str, str], None]) -> None:
         super().__init__()
         self._receive = receive
 
     def onIncomingCall(self, parameter: pj.OnIncomingCallParam) -> None:  # noqa: N802  # PJSIP's name
         try:
-            self._receive(parameter.callId, parameter.rdata.wholeMsg)
+            self._receive(parameter.callId, parameter.rdata.wholeMsg, parameter.rdata.srcAddress)
         except Exception:
             # pjsua2 hangs up a call for which no Call was made; the binding would only print the error.
             log.exception("an INVITE couldn't be taken")
@@ -202,7 +202,7 @@ class SipEndpoint:
             config.mediaConfig.transportConfig.publicAddress = settings.public_address
         return config
 
-    def _receive(self, number: int, text: str) -> None:
+    def _receive(self, number: int, text: str, source: str) -> None:
         """An INVITE: the Call must be made inside the handler; everything else is the event loop's."""
         message = parse(text)
         leg = self._leg(
@@ -211,6 +211,7 @@ class SipEndpoint:
             remote=party(message.header("from") or ""),
             local=party(message.request_uri),
             headers=message.mapping,
+            source=source.rpartition(":")[0].strip("[]"),
         )
         self._bind(leg, number)
         leg.track(message.header("call-id") or "")
@@ -251,6 +252,7 @@ class SipEndpoint:
         remote: Party,
         local: Party,
         headers: Mapping[str, str],
+        source: str = "",
     ) -> SipLeg:
         return SipLeg(
             self._engine,
@@ -261,6 +263,7 @@ class SipEndpoint:
             local=local,
             headers=headers,
             inband=self._settings.inband_dtmf,
+            source=source,
         )
 
 

@@ -64,12 +64,14 @@ class SipLeg(Leg):
         local: Party,
         headers: Mapping[str, str],
         inband: str = "auto",
+        source: str = "",
     ) -> None:
         super().__init__(
             engine, bridge, leg_id=leg_id, direction=direction, remote=remote, local=local, headers=headers
         )
         self._network_id = ""
         self._inband = inband
+        self._source = source
         self._audio = Port(leg_id)
         self._answer_sent = False
         self._answered = False
@@ -104,6 +106,11 @@ class SipLeg(Leg):
     @property
     def technology(self) -> Technology:
         return Technology.SIP
+
+    @property
+    def source(self) -> str:
+        """The IP address that the INVITE came from (inbound)."""
+        return self._source
 
     @property
     def media_direction(self) -> MediaDirection:

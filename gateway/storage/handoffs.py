@@ -12,10 +12,11 @@ from typing import Any, Final
 from sqlalchemy import RowMapping, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.handoff.desk import Change, ChangedMeanwhile, Kept, PinTaken
+from gateway.handoff.desk import Change, ChangedMeanwhile, Kept, Lending, NoNumberFree, PinTaken
 from gateway.handoff.envelope import Envelope
 from gateway.handoff.looking_back import key_of
 from gateway.storage.database import Database, StorageRefused
+from gateway.storage.lent_numbers import borrower, lend
 from gateway.storage.outbox import insert_deliveries
 from gateway.storage.plain import plain, text
 from gateway.storage.tables import handoff_changes, handoffs, used_tokens
@@ -46,8 +47,20 @@ class HandoffStore:
         self._tell = tell
         self._delivering = delivering
 
-    async def add(self, kept: Kept, *, pin: str | None, pin_until: datetime | None, change: Change) -> None:
-        """A new one. Raises PinTaken when that PIN is somebody else's at this moment."""
+    async def add(
+        self,
+        kept: Kept,
+        *,
+        pin: str | None,
+        pin_until: datetime | None,
+        change: Change,
+        lending: Lending | None = None,
+    ) -> str:
+        """A new one, and the number that was lent to it ("" for none).
+
+        Raises PinTaken when that PIN is somebody else's at this moment, NoNumberFree when every number is.
+        """
+        number = ""
         row = {
             "app": text(kept.app, 255),
             "number": text(kept.number, 64),
@@ -64,12 +77,15 @@ class HandoffStore:
                     over = handoffs.c.pin_until < kept.envelope.created_at
                     await connection.execute(update(handoffs).where(over).values(pin=None, pin_until=None))
                 await connection.execute(insert(handoffs).values(id=kept.envelope.id, **row))
+                if lending is not None:
+                    number = await self._lend(connection, kept, lending)
                 await self._journal(connection, kept.envelope, change)
         except StorageRefused as refused:
-            if pin is None:
+            if pin is None and lending is None:
                 raise
             raise PinTaken from refused
         self._delivering()
+        return number
 
     async def get(self, handoff: str) -> Kept | None:
         return await self._one(select(handoffs).where(handoffs.c.id == handoff))
@@ -97,6 +113,10 @@ class HandoffStore:
             .order_by(handoffs.c.created_at.desc())
         )
         return await self._one(query)
+
+    async def borrower_of(self, number: str, now: datetime) -> Kept | None:
+        """Whose the number is at this moment, that was lent out of a pool."""
+        return await self._one(borrower(number, now).where(handoffs.c.expires_at > now))
 
     async def latest_of(self, customer: str, but: str) -> Sequence[Kept]:
         """A few of theirs, the newest first, but not this one. `customer`: see `looking_back.key_of`."""
@@ -157,6 +177,13 @@ class HandoffStore:
         except StorageRefused:
             return False
         return True
+
+    async def _lend(self, connection: AsyncConnection, kept: Kept, lending: Lending) -> str:
+        now, until = kept.envelope.created_at, lending.until
+        number = await lend(connection, lending.numbers, kept.envelope.id, now=now, until=until)
+        if number is None:
+            raise NoNumberFree(len(lending.numbers))
+        return number
 
     async def _journal(self, connection: AsyncConnection, envelope: Envelope, change: Change) -> None:
         await connection.execute(

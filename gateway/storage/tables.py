@@ -195,6 +195,15 @@ webhook_endpoints = Table(
     Column("disabled_at", UtcDateTime, nullable=False),
 )
 
+# Numbers of a pool, each lent to one customer at a time. The row stays, to say when it was lent last.
+lent_numbers = Table(
+    "lent_numbers",
+    metadata,
+    Column("number", String(64), primary_key=True),
+    Column("handoff", String(64), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+)
+
 used_tokens = Table(
     "used_tokens",
     metadata,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from gateway.call.screen import CallbackPromised, screen_of
 from gateway.callbacks.numbers import NumberRefused
@@ -13,6 +14,7 @@ from gateway.dialplan.requests import (
     CallbackRequest,
     ContextRequest,
     DialRequest,
+    LookupRequest,
     QueueRequest,
     RecordRequest,
     SurveyRequest,
@@ -45,6 +47,14 @@ class CallActions(NoActions):
         super().__init__(parts.look_up)
         self._parts = parts
         self._visitor = visitor
+
+    async def look_up(self, request: LookupRequest) -> Outcome:
+        outcome = await super().look_up(request)
+        envelope = self._visitor.envelope
+        if not request.envelope or outcome.label != "next" or envelope is None:
+            return outcome
+        envelope.learn(outcome.value, urlsplit(request.url).hostname or "")
+        return replace(outcome, context=envelope.plan_view())
 
     async def exchange_context(self, request: ContextRequest) -> Outcome:
         envelope = self._visitor.envelope

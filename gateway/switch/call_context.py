@@ -16,7 +16,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 from structlog.typing import FilteringBoundLogger
 
-from gateway.call.context import context_of, introduction_of
+from gateway.call.context import context_of, introduction_of, source_of
 from gateway.call.leg import CallLeg, Headers, Technology
 from gateway.call.uui import HEADER as UUI_HEADER
 from gateway.call.uui import format_uui
@@ -31,9 +31,11 @@ from gateway.handoff.compact import compact
 from gateway.handoff.content import Content, sealed
 from gateway.handoff.desk import Change, HandoffDesk
 from gateway.handoff.envelope import Envelope, StepKind, TooLarge, step
+from gateway.handoff.learning import learned
 from gateway.handoff.matching import Match, Matched, best
 from gateway.handoff.merging import merged
 from gateway.handoff.numbers import canonical
+from gateway.handoff.peers import Carried, TrustedPeers
 from gateway.handoff.showing import Audience, planned, shown, told
 
 FIND_LIMIT_S: Final = 2.0
@@ -53,7 +55,9 @@ class CallContext:
         desk: HandoffDesk | None,
         clock: Clock,
         log: FilteringBoundLogger,
+        peers: TrustedPeers | None = None,
     ) -> None:
+        self._peers = peers or TrustedPeers()
         self._call_id = call_id
         self._leg = leg
         self._desk = desk
@@ -100,18 +104,62 @@ class CallContext:
         if self._desk is None:
             return
         if introduction is not None and introduction.handoff:
-            kept = await self._desk.get(introduction.handoff)
-            if kept is None or kept.expires_at <= self._now():
-                self._log.warning("handoff_unknown", handoff=introduction.handoff)
-            elif introduction.app is not None and kept.app != introduction.app:
-                self._log.warning("handoff_of_another_app", handoff=introduction.handoff)
-            else:
-                self._meet(kept.envelope, Match.TOKEN)
-        elif self._matched is None and self._leg.technology is Technology.SIP:
-            number = canonical(self._leg.remote.number)
-            found = await self._desk.by_number(number, call_id=self._call_id)
+            found = await self._desk.by_id(
+                introduction.handoff, by=Match.TOKEN.value, call_id=self._call_id, app=introduction.app
+            )
             if found is not None:
-                self._meet(found, Match.ANI)
+                self._meet(found, Match.TOKEN)
+        elif self._leg.technology is Technology.SIP:
+            await self._identify_phone(self._desk)
+
+    async def _identify_phone(self, desk: HandoffDesk) -> None:
+        """By what is worth most: a PBX's word, then the number that was dialled, then the caller's."""
+        carried = self._carried(desk)
+        if carried.said:
+            now, source = self._now(), f"peer:{source_of(self._leg)}"
+            envelope, refused = arriving(
+                carried.said, None, id=uuid4().hex, now=now, expires_at=now + OF_A_CALL,
+                source=source, channel="phone",
+            )  # fmt: skip
+            if refused:
+                self._log.warning("context_refused", names=refused[:20])
+            self._matched = Matched(envelope, Match.TRUSTED_HEADER)
+        found, by = None, Match.TRUSTED_HEADER
+        if carried.handoff:
+            found = await desk.by_id(carried.handoff, by=by.value, call_id=self._call_id)
+        if found is None:
+            by = Match.DNIS
+            found = await desk.by_dialled(self._leg.local.number, call_id=self._call_id)
+        if found is None:
+            by = Match.ANI
+            found = await desk.by_number(canonical(self._leg.remote.number), call_id=self._call_id)
+        if found is not None:
+            self._meet(found, by)
+
+    def _carried(self, desk: HandoffDesk) -> Carried:
+        """What the headers of the INVITE say, from those whose word counts."""
+        headers, source = self._leg.headers, source_of(self._leg)
+        if not self._peers.claimed(headers):
+            return Carried()
+        if self._peers.trusts(source):
+            return self._peers.carried(headers)
+        desk.count(Match.TRUSTED_HEADER.value, "untrusted")
+        self._log.info("handoff_headers_ignored", source=source)
+        return Carried()
+
+    async def take_up(self, handoff: str) -> None:
+        """The envelope of a customer whom we have called back. Never raises, and never takes long."""
+        if self._desk is None or not handoff:
+            return
+        try:
+            async with asyncio.timeout(FIND_LIMIT_S):
+                kept = await self._desk.get(handoff)  # it is theirs still, however long ago they asked
+        except (RingbackError, TimeoutError) as error:
+            self._log.error("handoff_not_looked_up", error=str(error) or "the database is slow")
+            return
+        if kept is not None:
+            self._matched, self._stored = Matched(kept.envelope, Match.CALLBACK), kept.envelope.id
+            self._desk.note(self._stored, Change(self._now(), self._source, "matched", {"by": "callback"}))
 
     # ---- what is seen
 
@@ -157,6 +205,28 @@ class CallContext:
                 )
                 return Outcome("error")
         return Outcome("next", dict(self.plan_view()))
+
+    def learn(self, answer: object, host: str) -> None:
+        """What another system answered about the caller. Returns at once."""
+        if not isinstance(answer, Mapping):
+            self._log.warning("lookup_taught_nothing", host=host)
+            return
+        source, now, said = f"lookup:{host}", self._now(), dict(answer)
+        here = self._matched or Matched(self._fresh(), Match.LOOKUP)
+        # What was proved until now counts for what it counted; the answer adds its own.
+        before = here.envelope.model_copy(update={"authentication": here.authentication})
+        envelope, refused = learned(before, said, source=source, now=now)
+        if refused:
+            self._log.warning("context_refused", names=refused[:20], host=host)
+        self._matched = Matched(envelope, best(here.by, Match.LOOKUP))
+        if self._desk is not None:
+            self._desk.count(Match.LOOKUP.value, "matched")
+            if self._stored:
+                self._desk.change(
+                    self._stored,
+                    lambda stored: learned(stored, said, source=source, now=now)[0],
+                    Change(now, self._source, "looked_up", {"host": host, "names": sorted(said)[:20]}),
+                )
 
     def keep(self) -> str:
         """The id of the envelope, which is on disk soon; "" where nothing is kept. Returns at once.

@@ -22,6 +22,7 @@ from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.queue_facts import queue_facts
 from gateway.dialplan.queues import QueueDefinition
 from gateway.dialplan.waiting_words import WaitingFacts
+from gateway.handoff.desk import HandoffDesk
 from gateway.queues.entry import EntryState
 from gateway.queues.forecasts import Forecasts
 from gateway.queues.runner import QueueRunner
@@ -68,6 +69,7 @@ class CallbackParts:
     calendars: Callable[[], Mapping[str, str]]
     open_player: OpenPlayer
     open_ear: OpenEar
+    envelopes: HandoffDesk | None = None
     history: History | None = None
 
 
@@ -82,6 +84,7 @@ class CallbackDesk:
         self.conversations = parts.conversations
         self.sounds = parts.sounds
         self.open_player = parts.open_player
+        self.envelopes = parts.envelopes
         self.open_ear = parts.open_ear
         self.offers = parts.offers
         self.book = CallbackBook()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, Final
 
-from gateway.handoff.envelope import StepKind
+from gateway.handoff.desk import Change, HandoffDesk
+from gateway.handoff.envelope import StepKind, step
 from gateway.queues.journal import JournalEvent, JournalKind
 from gateway.switch.call_context import CallContext
 from gateway.switch.offers import OfferDesk
+from gateway.switch.pending_callback import PendingCallback
 from gateway.switch.queueing import QueueVisit
 
 REMEMBERED: Final = 10_000
@@ -21,13 +23,15 @@ _BY_AGENT: Final = frozenset({JournalKind.NOTED, JournalKind.CONNECTED})
 class Journeys:
     """Given every event of the journal (`QueueRunner.observe`)."""
 
-    def __init__(self, offers: OfferDesk) -> None:
+    def __init__(self, offers: OfferDesk, envelopes: HandoffDesk | None = None) -> None:
         self._offers = offers
+        self._envelopes = envelopes
         self._last: OrderedDict[str, CallContext] = OrderedDict()  # by agent
 
     def observe(self, event: JournalEvent) -> None:
         context = self._context_of(event)
         if context is None:
+            self._walk_without_a_call(event)
             return
         if event.kind is JournalKind.CONNECTED and event.agent:
             self._last[event.agent] = context
@@ -38,6 +42,21 @@ class Journeys:
             kind, text = told
             source = f"agent:{event.agent}" if event.kind in _BY_AGENT and event.agent else "queue"
             context.walk(kind, text, source=source, what=event.kind.value)
+
+    def _walk_without_a_call(self, event: JournalEvent) -> None:
+        """Whoever is to be called back has no call: it goes to their envelope, and to the next offer."""
+        call = self._offers.call_at(event.entry) if event.entry else None
+        if not isinstance(call, PendingCallback) or (told := _told(event)) is None:
+            return
+        new = step(told[0], event.at, told[1], "queue")
+        call.walk(new)
+        handoff = str(call.context.get("id", ""))
+        if self._envelopes is not None and handoff:
+            self._envelopes.change(
+                handoff,
+                lambda envelope: envelope.with_steps(new),
+                Change(new.at, f"callback:{event.entry}", event.kind.value),
+            )
 
     def _context_of(self, event: JournalEvent) -> CallContext | None:
         if event.kind is JournalKind.NOTED:

@@ -10,7 +10,7 @@ offered what and who won; here is only how an agent is reached:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
@@ -135,6 +135,8 @@ class OfferShown:
 
 
 OfferWatcher = Callable[[OfferShown], None]
+BeforeRinging = Callable[[str, str], Awaitable[None]]
+"""Takes an offer's id and its agent."""
 
 
 class OfferDesk:
@@ -157,6 +159,7 @@ class OfferDesk:
         self._offers: dict[str, _Ringing] = {}
         self._held: dict[str, QueuedCall] = {}  # offers whose agent isn't asked yet
         self._watchers: list[OfferWatcher] = []
+        self._ready: BeforeRinging | None = None
         runner.attach(self)
 
     async def __aenter__(self) -> Self:
@@ -188,6 +191,10 @@ class OfferDesk:
     def watch(self, watcher: OfferWatcher) -> None:
         """`watcher` is given every offer as it changes, for agents' screens."""
         self._watchers.append(watcher)
+
+    def before_ringing(self, ready: BeforeRinging) -> None:
+        """`ready`: waited for, shortly, after an offer is shown and before the agent's phone rings."""
+        self._ready = ready
 
     def shown(self, agent: str) -> OfferShown | None:
         """The offer that `agent` is being made; None when there is none."""
@@ -337,6 +344,8 @@ class _Ringing:
                 self._line.release()
 
     async def _offer(self) -> None:
+        if self._desk._ready is not None:
+            await self._desk._ready(self.offer.offer, self.offer.agent)
         self._line = line = await self._reach()
         if line.standing:
             self._runner.post(Ring(self.offer.offer))
@@ -439,4 +448,9 @@ class _Ringing:
 
     def _show(self, stage: OfferStage) -> None:
         self._stage = stage
-        self._desk._tell(self.shown())
+        try:
+            shown = self.shown()
+        except Exception:  # what is known of a caller mustn't end an offer, let alone the node
+            log.exception("offer_not_shown", offer=self.offer.offer)
+            return
+        self._desk._tell(shown)

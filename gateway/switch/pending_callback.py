@@ -28,10 +28,12 @@ from gateway.dialplan.requests import QueueRequest
 from gateway.dialplan.waiting_words import WaitingFacts
 from gateway.errors import LegEnded
 from gateway.faults import point
+from gateway.handoff.envelope import MAX_STEPS, Step
 from gateway.handoff.showing import at_callback
 from gateway.queues.entry import EntryState
 from gateway.queues.journal import JournalKind
 from gateway.queues.signals import Connect, JoinFailed, Leave, Leaving, Miss, Offer, Postpone
+from gateway.switch.call_context import CallContext
 from gateway.switch.callback_talk import CallbackTalk
 from gateway.switch.control import LegControl
 from gateway.switch.customer_call import CustomerCall
@@ -67,6 +69,7 @@ class PendingCallback:
         self._desk = desk
         self._runner = desk.runner
         self._callback = callback
+        self._walked: list[dict[str, str]] = []  # steps of the journey since they asked
         self._trying: asyncio.Task[None] | None = None
         self._dialling = False
         self.due_at = 0.0
@@ -129,7 +132,17 @@ class PendingCallback:
             "last_outcome": None if callback.last_outcome is None else callback.last_outcome.value,
             "asked_in": callback.asked_in,
         }
-        return {**callback.context, "callback": about}
+        context = {**callback.context, "callback": about}
+        if self._walked:
+            context["journey"] = [*context.get("journey", ()), *self._walked]
+        return context
+
+    def walk(self, step: Step) -> None:
+        """Something more has happened to the customer since they asked."""
+        self._walked.append(
+            {"kind": step.kind.value, "at": step.at.isoformat(), "text": step.text, "source": step.source}
+        )
+        del self._walked[:-MAX_STEPS]
 
     def headers(self) -> Headers:
         callback = self._callback
@@ -387,10 +400,17 @@ class PendingCallback:
         bound = log.bind(call_id=callback.call_id)
         context = {**self.context}
 
+        envelope = CallContext(callback.call_id, leg, desk.envelopes, parts.clock, bound)
+        await envelope.take_up(str(context.get("id", "")))
+        known = None if envelope.matched is None else envelope
+        live.envelope = known
+
         def shown() -> Mapping[str, Any]:
+            if known is not None:
+                return {**known.agent_view(), "callback": context["callback"]}
             return at_callback(context, parts.clock.utc())
 
-        visitor = Visitor(callback.call_id, leg, control, desk.active, bound, live, shown)
+        visitor = Visitor(callback.call_id, leg, control, desk.active, bound, live, shown, known)
         request = QueueRequest(callback.queue, language=callback.language, identity=callback.identity)
         visit = QueueVisit(request, customer.keys, visitor, desk.visits, entry=callback.id)
         try:

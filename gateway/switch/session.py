@@ -37,6 +37,7 @@ from gateway.dialplan.prompts import ActivePlan
 from gateway.dialplan.run import MASK, Connected, Digit, Facts, HungUp, NodeLeft, with_context
 from gateway.errors import LegEnded
 from gateway.handoff.desk import HandoffDesk
+from gateway.handoff.peers import TrustedPeers
 from gateway.switch.actions import MakeActions
 from gateway.switch.admission import Admission, Refusal
 from gateway.switch.call_context import CallContext
@@ -61,7 +62,7 @@ class SwitchServices:
     `open_listener`: hears callers, where speech is understood. `act`: carries out what a plan asks for on a
     call; `world`: the figures of the queues, and the calendars that were overridden. `headers_in`: headers of
     the far end's INVITE, in lower case, that are kept in the call record. `handoffs`: where envelopes
-    are kept and found.
+    are kept and found; `peers`: PBXs that say truly what they know of a caller.
     """
 
     open_player: OpenCallPlayer
@@ -75,6 +76,7 @@ class SwitchServices:
     world: World | None = None
     live_calls: LiveCalls = field(default_factory=LiveCalls)
     handoffs: HandoffDesk | None = None
+    peers: TrustedPeers = field(default_factory=TrustedPeers)
 
 
 class CallSession:
@@ -92,7 +94,9 @@ class CallSession:
         self._story = CallStory(call_id, services.clock.utc(), attributes=kept)
         self._control = LegControl(leg, active.prompts, partial(services.open_player, call_id))
         self._executor: Executor | None = None
-        self._context = CallContext(call_id, leg, services.handoffs, services.clock, self._log)
+        self._context = CallContext(
+            call_id, leg, services.handoffs, services.clock, self._log, services.peers
+        )
         self._listener: CallListener | None = None
         if services.open_listener is not None:
             self._listener = services.open_listener(leg, self._control, self._keep, self._log)

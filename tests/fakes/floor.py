@@ -227,6 +227,7 @@ class FakeOffers:
         self.answers: list[tuple[str, str, str]] = []
         self.notes: list[tuple[str, str, str]] = []
         self.desktops: list[str] = []
+        self.screens: list[str] = []
         self.outcomes: dict[str, str] = {}
         self.phone_only = False
 
@@ -239,6 +240,9 @@ class FakeOffers:
     def end(self, agent: str) -> None:
         del self.open[agent]
         self._queueing.set_agent(agent, state=AgentState.IDLE, entry=None)
+
+    def screened(self, offer: str) -> None:
+        self.screens.append(offer)
 
     def offer(self, agent: str) -> OfferView | None:
         return self.open.get(agent)
@@ -316,13 +320,13 @@ class FakeConversations(_Told):
         agent = PartyView("agent", "talking", "", agent=by, muted=muted)
         self._ask("mute", call_id, muted, by, parties=(agent,))
 
-    async def transfer(self, call_id: str, target: Target, *, by: str) -> None:
+    async def transfer(self, call_id: str, target: Target, *, by: str, note: str = "") -> None:
         if target.name == "nowhere":
             raise UnusableTarget("there is no queue 'nowhere'")
-        self._ask("transfer", call_id, target, by)
+        self._ask("transfer", call_id, target, by, *filter(None, [note]))
 
-    async def consult(self, call_id: str, target: Target, *, by: str) -> None:
-        self._ask("consult", call_id, target, by, state="consulting")
+    async def consult(self, call_id: str, target: Target, *, by: str, note: str = "") -> None:
+        self._ask("consult", call_id, target, by, *filter(None, [note]), state="consulting")
 
     async def alternate(self, call_id: str, *, by: str) -> None:
         self._ask("alternate", call_id, by, state="alternated")
@@ -336,8 +340,10 @@ class FakeConversations(_Told):
     async def cancel(self, call_id: str, *, by: str) -> None:
         self._ask("cancel", call_id, by, state="talking")
 
-    async def requeue(self, call_id: str, queue: str | None, priority: int | None, *, by: str) -> None:
-        self._ask("requeue", call_id, queue, priority, by)
+    async def requeue(
+        self, call_id: str, queue: str | None, priority: int | None, *, by: str, note: str = ""
+    ) -> None:
+        self._ask("requeue", call_id, queue, priority, by, *filter(None, [note]))
 
     async def record(self, call_id: str, action: RecordingAction, *, by: str) -> None:
         state = {"start": "on", "resume": "on", "pause": "paused", "stop": "off"}[action]

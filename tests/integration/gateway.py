@@ -15,7 +15,7 @@ from tests.integration.peers.ports import LOOPBACK, Reservation
 from tests.integration.peers.process import PeerProcess
 from tests.integration.peers.wait import until_async
 
-START_S = 30.0  # the first start synthesises prompts
+START_S = 90.0  # the first start synthesises prompts
 RTP_PORTS = 400
 ENGLISH = '{ en = ["whisper-tiny-en", "pocketsphinx"] }'
 

@@ -21,7 +21,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.load import dialplans, estimates, journal, queueing, rtc_measure, speech, waiting
+from tests.load import dialplans, estimates, journal, queueing, rtc_measure, screens, speech, waiting
 from tests.load.measure import (
     Latency,
     MediaCost,
@@ -32,11 +32,13 @@ from tests.load.measure import (
     setup_rate,
 )
 from tests.load.native import reference_millicores
+from tests.load.screens import Lead
 
 MODES: Final = ("music", "prompt", "pairs", "tap")
 GAP_CALLS: Final = 100
 RATES: Final = (50, 200)
 LATENCY_SAMPLES: Final = 40
+SCREEN_SAMPLES: Final = 100
 KEY_SAMPLES: Final = 10
 CLICK_SAMPLES: Final = 20
 WAITING_CALLS: Final = 200
@@ -154,6 +156,22 @@ class Bench:
         console.log("expected waits")
         self.found["estimates"] = await asyncio.to_thread(estimates.run, console)
 
+    async def screens(self) -> None:
+        """The context is on the agent's screen before their phone rings."""
+        table = _table(
+            "From the agent's screen to the INVITE, ms", "offers", "p50", "p99 above", "least", "late"
+        )
+        line = await screens.screen_lead(SCREEN_SAMPLES, self.directory / "screens")
+        self._keep("screens", line)
+        table.add_row(
+            str(line.offers),
+            f"{line.p50_ms:.1f}",
+            f"{line.p1_ms:.1f}",
+            f"{line.least_ms:.1f}",
+            str(line.late),
+        )
+        console.print(table)
+
     async def waiting(self) -> None:
         """Callers in a queue of a whole node, and the moment in which an agent accepts."""
         table = _table(
@@ -224,7 +242,7 @@ class Bench:
             table.add_row(line.what, str(line.count), *(f"{value:.1f}" for value in values))
         console.print(table)
 
-    def _keep(self, kind: str, line: MediaCost | Setup | Latency) -> None:
+    def _keep(self, kind: str, line: MediaCost | Setup | Latency | Lead) -> None:
         self.found.setdefault(kind, []).append(asdict(line))
 
 
@@ -244,6 +262,7 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     "journal": Bench.journal,
     "queues": Bench.queues,
     "waiting": Bench.waiting,
+    "screens": Bench.screens,
 }
 
 

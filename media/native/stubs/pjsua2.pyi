@@ -103,6 +103,7 @@ class AccountConfig:
 
 class SipRxData:
     wholeMsg: str
+    srcAddress: str
 
 class OnIncomingCallParam:
     callId: int

@@ -65,6 +65,7 @@ async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
         stack.callback(pbx.release)
         environment = {
             "RINGBACK_SIP__OUTBOUND": pbx.outbound,
+            "RINGBACK_HANDOFF__TRUSTED_PEERS": "127.0.0.1",
             "RINGBACK_PBX__ORIGINATES": "callbacks",
             "RINGBACK_PBX__QUEUES": "support, sales",
             "RINGBACK_PBX__HOST": "127.0.0.1",

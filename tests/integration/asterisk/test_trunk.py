@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 
 import pytest
 
+from gateway.call.uui import IA5, UserToUser, format_uui, parse_uui
 from tests.integration.asterisk.conftest import Rig
 from tests.integration.peers.asterisk import MUSIC_HZ as PBX_MUSIC_HZ
 from tests.integration.peers.ua import UaCall
-from tests.integration.peers.wait import until
+from tests.integration.peers.wait import until, until_async
 from tests.integration.queues.centre import hears, talking
 from tests.integration.queues.plan import MUSIC_HZ, NUMBERS
 
@@ -102,6 +104,26 @@ async def test_headers_and_context_go_both_ways(beside_pbx: Rig) -> None:
         lambda: any("h-4711" in str(row) for row in attributes(beside_pbx)),
         "the header is recorded",
     )
+
+
+async def test_a_handoff_in_user_to_user_comes_through_the_pbx(beside_pbx: Rig) -> None:
+    centre = beside_pbx.centre
+    handed = (await centre.request("POST", "/v1/handoffs", {"intent": "card_blocked"})).json()["id"]
+    inwards = format_uui(UserToUser(json.dumps({"id": handed, "c": "c-1"}).encode(), IA5))
+    await centre.on_duty("ben")
+    call = await outside_call(beside_pbx, "2" + NUMBERS["quiet"], User_to_User=inwards)
+    ben = await centre.agents["ben"].answer()
+    outwards = parse_uui(ben.requests("INVITE")[0]["user-to-user"])
+    call.bye()
+    await ben.request("BYE")
+
+    async def matched() -> bool:
+        found = await centre.get(f"/v1/handoffs/{handed}")
+        return {"by": "trusted_header"} in [done["details"] for done in found["changes"]]
+
+    await until_async(matched, "the call was found to be this customer's")
+    assert outwards is not None
+    assert json.loads(outwards.content)["id"] == handed
 
 
 async def test_a_caller_on_hold_at_the_pbx_and_an_agent_who_holds(beside_pbx: Rig) -> None:

@@ -35,8 +35,9 @@ Address = tuple[str, int]
 class UserAgent(asyncio.DatagramProtocol):
     """One UDP port: places calls with `call`, gets those that come in from `incoming`."""
 
-    def __init__(self, user: str) -> None:
+    def __init__(self, user: str, host: str = LOOPBACK) -> None:
         self.user = user
+        self.host = host
         self.incoming: asyncio.Queue[UaCall] = asyncio.Queue()
         self.strays: list[SipMessage] = []  # requests outside any dialog, such as OPTIONS
         self._calls: dict[str, UaCall] = {}
@@ -44,9 +45,9 @@ class UserAgent(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     @classmethod
-    async def open(cls, user: str = "phone") -> UserAgent:
+    async def open(cls, user: str = "phone", host: str = LOOPBACK) -> UserAgent:
         loop = asyncio.get_running_loop()
-        _, agent = await loop.create_datagram_endpoint(lambda: cls(user), local_addr=(LOOPBACK, 0))
+        _, agent = await loop.create_datagram_endpoint(lambda: cls(user, host), local_addr=(host, 0))
         return agent
 
     @property
@@ -58,7 +59,7 @@ class UserAgent(asyncio.DatagramProtocol):
 
     @property
     def uri(self) -> str:
-        return f"sip:{self.user}@{LOOPBACK}:{self.port}"
+        return f"sip:{self.user}@{self.host}:{self.port}"
 
     @property
     def closed(self) -> bool:
@@ -317,7 +318,7 @@ class UaCall:
         if cseq is None:
             self._cseq += 1
             cseq = self._cseq
-        via = f"SIP/2.0/UDP {LOOPBACK}:{self._agent.port};branch={branch or new_branch()};rport"
+        via = f"SIP/2.0/UDP {self._agent.host}:{self._agent.port};branch={branch or new_branch()};rport"
         lines = [
             ("Via", via),
             ("Max-Forwards", "70"),
