@@ -115,7 +115,11 @@ async def test_a_mistake_is_said_with_what_to_do(
     assert said in result.stderr
 
 
-@pytest.mark.parametrize(("key", "said"), [("", "`ringback token` makes one"), (KEYS["app"], "--role ROLE")])
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("", "`ringback token` makes one"), (KEYS["app"], "--role ROLE")],
+    ids=["none", "an app's"],  # a key is another one in every process
+)
 async def test_a_key_that_is_not_enough_is_said_with_what_to_do(ringback: Shell, key: str, said: str) -> None:
     ringback.key = key
 
