@@ -254,6 +254,26 @@ async def test_an_app_waits_in_a_queue_and_an_agent_sees_who_it_is_before_they_t
     await desk.close()
 
 
+async def test_a_caller_in_an_app_and_an_agent_on_a_phone_hear_each_other(
+    context: BrowserContext, floor: str, centre: Centre
+) -> None:
+    await centre.set_presence("bea", "on_break", "lunch")
+    await centre.set_presence("ann", "available")
+    app = await AppPage.open(context, floor, f"?to={NUMBERS['notes']}")
+    await app.page.click("#call")
+    await app.answered()
+
+    phone = await centre.agents["ann"].ring()
+    phone.respond(200, "OK", sdp=True)
+    await phone.request("ACK")
+
+    async with talking((phone, AGENT_HZ)):
+        await app.hears(AGENT_HZ)
+        await until(lambda: hears(phone, MICROPHONE_HZ), "the phone hears the app's microphone")
+    await app.page.click("#hangup")
+    await phone.request("BYE")
+
+
 async def test_the_screen_pop_tells_who_it_is_and_whether_that_still_holds(
     wide: BrowserContext, floor: str, centre: Centre, pictures: Path
 ) -> None:
