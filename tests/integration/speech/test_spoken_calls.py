@@ -169,6 +169,9 @@ async def test_a_survey_understands_the_number_that_is_said(
     listening_gateway: Gateway, phone: UserAgent
 ) -> None:
     async with calling(listening_gateway, phone, "300") as caller:
+        await caller.hears(MENU_HZ)
+        await caller.hears_no(MENU_HZ)
+
         caller.say(spoken("nine"))
 
         await caller.hears(BILLING_HZ)
